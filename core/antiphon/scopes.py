@@ -1,0 +1,45 @@
+"""Scopes: which agent, and which reply, a piece of user code is running for."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .speech import SpeechHandle
+
+
+class Scope:
+    """One run of a tool or a hook. Speech asked for while it is open belongs to its agent."""
+
+    __slots__ = ("agent", "handle", "is_open", "kind", "name")
+
+    def __init__(
+        self,
+        kind: Literal["tool", "on_enter", "on_exit", "on_user_turn_completed"],
+        agent: Agent,
+        *,
+        name: str = "",
+        handle: SpeechHandle | None = None,
+    ) -> None:
+        self.kind = kind
+        self.agent = agent
+        self.name = name or kind
+        self.handle = handle
+        """The reply that the tool or hook works for, or None."""
+        self.is_open = True
+
+    def __str__(self) -> str:
+        what = f"tool {self.name!r}" if self.kind == "tool" else self.kind
+        return f"{what} of agent {self.agent.id!r}"
+
+
+current_scope: ContextVar[Scope | None] = ContextVar("antiphon_scope", default=None)
+"""The scope of the running task or thread, or None outside of any."""
+
+
+def open_scope() -> Scope | None:
+    """The current scope if it is still open."""
+    scope = current_scope.get()
+    return scope if scope is not None and scope.is_open else None

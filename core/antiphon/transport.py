@@ -1,0 +1,103 @@
+"""The transport seam: where audio and text come from and go to, and where it is known what was played."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from .audio import AudioFrame
+from .errors import TransportError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TransportCapabilities:
+    """What a transport can do."""
+
+    audio_in: bool = True
+    audio_out: bool = True
+    sample_rate: int = 16000
+    """Of the frames pushed to it, mono; inward frames may have any rate."""
+    frame_ms: int = 20
+    """Length of the frames it likes to get; the last of a segment may be shorter."""
+    pause: Literal["native", "emulated"] = "emulated"
+    """`native`: `pause` and `resume` work. `emulated`: the engine clears and pushes again."""
+    position: Literal["exact", "reported", "estimated"] = "estimated"
+    """How well `Played.samples` is known: at once, by a later `on_played`, or never better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How much of a segment has been played."""
+
+    segment: str
+    """The segment's id, as given to `push`."""
+    samples: int
+    """Samples of it that left the loudspeaker (or its best image)."""
+    exact: bool
+    """False for an estimate that may be corrected."""
+
+
+class Sink(Protocol):
+    """The session, as a transport sees it. All calls are made on the loop and never block."""
+
+    def audio(self, frame: AudioFrame) -> None:
+        """A frame from the caller, stamped with the loop time of its first sample."""
+
+    def text(self, text: str) -> None:
+        """A typed line: a whole user turn."""
+
+    def dtmf(self, digit: str) -> None:
+        """A key of the caller's telephone: one of `0123456789*#ABCD`."""
+
+    def closed(self, reason: str) -> None:
+        """The caller is gone, e.g. `"hung_up"`, `"input_ended"`, `"connection_lost"`."""
+
+
+class Transport(ABC):
+    """Carries one conversation.
+
+    The engine pushes frames ahead of playout, paced by `buffered`; the transport plays them in order
+    and in real time, and tells by `on_played` when a segment's last pushed sample was played.
+    """
+
+    capabilities: TransportCapabilities = TransportCapabilities()
+
+    on_played: Callable[[Played], None] | None = None
+    """Set by the engine: called on the loop with a better figure after `clear`."""
+
+    @abstractmethod
+    async def start(self, sink: Sink) -> None:
+        """Connects; from now on the sink gets what comes in. Raises `TransportError` when it cannot."""
+
+    @abstractmethod
+    async def aclose(self) -> None:
+        """Stops and frees everything; harmless when repeated. Writes files, if it has any to write."""
+
+    def push(self, frame: AudioFrame, segment: str) -> None:
+        """Takes the next frame of a segment to play; never blocks. A new segment id ends the old one."""
+        raise TransportError("this transport plays no audio")
+
+    def buffered(self) -> float:
+        """Seconds that have been pushed and not yet played; counts down on the loop's clock."""
+        return 0.0
+
+    def pause(self) -> None:
+        """Stops playing within one frame and keeps what is left. Only called when `pause` is native."""
+
+    def resume(self) -> None:
+        """Goes on from the same sample."""
+
+    def clear(self) -> Played | None:
+        """Throws away what has not been played, at once. Returns how far the current segment came, by
+        best knowledge, or None when nothing was being played. A better figure may follow by
+        `on_played`."""
+        return None
+
+    def played(self) -> Played | None:
+        """How far the current segment has come, or None when nothing is being played."""
+        return None
+
+    def notify(self, event: Any) -> None:
+        """Gets every session event (see `antiphon.events`), e.g. to show transcripts; never blocks."""

@@ -1,0 +1,1 @@
+"""The first-party providers: each is found by its entry point only."""
