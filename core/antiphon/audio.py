@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .errors import AudioError
 
@@ -24,6 +24,10 @@ class AudioFrame:
 
     def __post_init__(self) -> None:
         size = len(self.data)
+        if self.channels < 1:
+            raise AudioError(
+                f"an audio frame has {self.channels} channels; give 1 for mono, 2 for stereo"
+            )
         if not size or size % (2 * self.channels):
             raise AudioError(
                 f"an audio frame holds {size} bytes; it needs a positive multiple of "
@@ -31,7 +35,10 @@ class AudioFrame:
                 f"{'s' if self.channels > 1 else ''})"
             )
         if self.sample_rate <= 0:
-            raise AudioError(f"an audio frame has a sample rate of {self.sample_rate}")
+            raise AudioError(
+                f"an audio frame has a sample rate of {self.sample_rate}; rates are positive, "
+                "e.g. 16000"
+            )
 
     @property
     def samples(self) -> int:
@@ -61,45 +68,89 @@ def split(frame: AudioFrame, samples: int) -> Iterator[AudioFrame]:
         )
 
 
-class Resampler:
-    """Converts a mono int16 stream from one sample rate to another, piece by piece (soxr, quality HQ).
+def join(frames: Sequence[AudioFrame]) -> AudioFrame:
+    """One frame of several that follow one another; it begins when the first of them does.
 
-    Holds the filter's state between calls, so pieces join without a click. `flush` gives what the
-    filter still holds. With equal rates it passes everything through and loads neither numpy nor soxr.
+    Raises `AudioError` when there are none, or when they differ in rate or channels.
+    """
+    if not frames:
+        raise AudioError("no audio frames to join; give at least one")
+    first = frames[0]
+    for frame in frames:
+        if (frame.sample_rate, frame.channels) != (first.sample_rate, first.channels):
+            raise AudioError(
+                f"cannot join audio of {first.sample_rate} Hz with {first.channels} and of "
+                f"{frame.sample_rate} Hz with {frame.channels} channels; resample it first"
+            )
+    data = b"".join(frame.data for frame in frames)
+    return AudioFrame(data, first.sample_rate, first.channels, first.started_at)
+
+
+class Resampler:
+    """Converts a mono int16 stream from one sample rate to another, piece by piece, by soxr.
+
+    Keeps the filter's state between calls, so pieces join without a click. The filter holds back
+    some audio until more comes: with `"HQ"` about 20 ms (from 8000 Hz about 65), which is nothing
+    for speech that is made ahead of playout; `"LQ"`, about 6 ms (from 8000 Hz 60), is for live
+    input that goes to a recogniser. `flush` gives what is held, so that the output is exactly as
+    long as the input. With equal rates everything is passed through, and neither numpy nor soxr is
+    loaded.
     """
 
-    def __init__(self, from_rate: int, to_rate: int) -> None:
+    def __init__(
+        self, from_rate: int, to_rate: int, *, quality: Literal["LQ", "MQ", "HQ", "VHQ"] = "HQ"
+    ) -> None:
+        if from_rate <= 0 or to_rate <= 0:
+            raise AudioError(
+                f"cannot resample from {from_rate} to {to_rate} Hz; rates are positive, e.g. 16000"
+            )
         self.from_rate = from_rate
         self.to_rate = to_rate
+        self._quality = quality
         self._stream: Any = None
         if from_rate != to_rate:
-            import soxr
+            self._stream = self._open()
 
-            self._stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="int16", quality="HQ")
+    def _open(self) -> Any:
+        import soxr
+
+        return soxr.ResampleStream(
+            self.from_rate, self.to_rate, 1, dtype="int16", quality=self._quality
+        )
 
     def push(self, data: bytes) -> bytes:
-        """What comes out for `data`; may be empty while the filter fills."""
-        if self._stream is None:
+        """What comes out for `data`, whole int16 samples; may be empty while the filter fills.
+
+        Raises `AudioError` when `data` ends in the middle of a sample.
+        """
+        if len(data) % 2:
+            raise AudioError(
+                f"cannot resample {len(data)} bytes; 16-bit audio has an even number of bytes"
+            )
+        if self.from_rate == self.to_rate:
             return data
         import numpy as np
 
+        if self._stream is None:
+            self._stream = self._open()
         return bytes(self._stream.resample_chunk(np.frombuffer(data, "<i2")).tobytes())
 
     def flush(self) -> bytes:
-        """The rest; the resampler cannot be used afterwards."""
-        if self._stream is None:
+        """The rest. What is pushed afterwards is a new stream."""
+        stream, self._stream = self._stream, None
+        if stream is None:
             return b""
         import numpy as np
 
-        return bytes(self._stream.resample_chunk(np.empty(0, "<i2"), last=True).tobytes())
+        return bytes(stream.resample_chunk(np.empty(0, "<i2"), last=True).tobytes())
 
 
 def to_mono(frame: AudioFrame) -> AudioFrame:
-    """The mean of the channels."""
+    """The mean of the channels, rounded."""
     if frame.channels == 1:
         return frame
     import numpy as np
 
     samples = np.frombuffer(frame.data, "<i2").reshape(-1, frame.channels)
-    mono = samples.mean(axis=1).astype("<i2").tobytes()
+    mono = np.rint(samples.mean(axis=1)).astype("<i2").tobytes()
     return AudioFrame(mono, frame.sample_rate, 1, frame.started_at)

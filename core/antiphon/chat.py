@@ -149,15 +149,15 @@ class ChatContext:
 
     def remove(self, item_id: str) -> ChatItem:
         """Takes the item of that id out and returns it; raises `LookupError` when there is none."""
-        return self._items.pop(self._known(item_id))
+        return self._items.take(self._known(item_id))
 
     def replace(self, item_id: str, item: ChatItem) -> None:
         """Puts `item` where the one of that id stands; raises `LookupError` when there is none."""
-        self._items[self._known(item_id)] = item
+        self._items.swap(self._known(item_id), item)
 
     def touch(self) -> None:
         """Gives the context a new version, for who has changed an item in place."""
-        self._items.changed()
+        self._items.touch()
 
     def _known(self, item_id: str) -> int:
         index = self._items.position(item_id)

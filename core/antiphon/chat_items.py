@@ -160,7 +160,7 @@ def item_to_dict(
 
 
 def item_from_dict(data: Mapping[str, Any], where: str = "item") -> ChatItem:
-    """The inverse of `item_to_dict`; raises `ValueError`, naming `where`, for what it can't read."""
+    """The inverse of `item_to_dict`; raises `ValueError` that names `where`."""
     if not isinstance(data, Mapping):
         raise ValueError(f"{where} is not an object but {type(data).__name__}")
     kind = data.get("type")

@@ -65,6 +65,30 @@ class Items(list[ChatItem]):
         for later in range(index, len(self)):
             positions[self[later].id] = later
 
+    def swap(self, index: int, item: ChatItem) -> None:
+        """`self[index] = item` that keeps the known positions."""
+        positions = self._positions
+        if positions is not None:
+            positions.pop(self[index].id, None)
+            positions[item.id] = index
+        super().__setitem__(index, item)
+        self.version = next(_versions)
+
+    def take(self, index: int) -> ChatItem:
+        """`pop` that moves the known positions of later items instead of forgetting all."""
+        positions = self._positions
+        item = super().pop(index)
+        self.version = next(_versions)
+        if positions is not None:
+            positions.pop(item.id, None)
+            for later in range(index, len(self)):
+                positions[self[later].id] = later
+        return item
+
+    def touch(self) -> None:
+        """A new version of the same items."""
+        self.version = next(_versions)
+
     def remove(self, item: ChatItem) -> None:
         super().remove(item)
         self.changed()

@@ -138,7 +138,7 @@ class StopResponse(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`"; did you mean 'cartesia'?"` for the nearest of `known`, or `""` when none is near."""
+    """`"; did you mean 'acme'?"` for the nearest of `known`, or `""` when none is near."""
     import difflib
 
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -49,13 +49,13 @@ def setting(
 ) -> Any:
     """A field of a settings dataclass.
 
-    `ge` and `le` bound a number, `unit` is shown in tables (`"s"`, `"x"`), `live` settings reach an open
-    stream through `reconfigure`, `secret` ones are never printed.
+    `ge` and `le` bound a number, `unit` is shown in tables (`"s"`, `"x"`), `live` settings reach an
+    open stream through `reconfigure`, `secret` ones are never printed and not part of the repr.
     """
     metadata = {"ge": ge, "le": le, "unit": unit, "live": live, "secret": secret, "help": help}
     if default is dataclasses.MISSING:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+        return dataclasses.field(metadata=metadata, repr=not secret)
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,10 @@ class Lease(Protocol):
 
 
 class Build(Protocol):
-    """`build(ref, settings, env) -> slot`: imports the provider's module, sets fields, nothing else."""
+    """`build(ref, settings, env) -> slot`: imports the provider's module and sets fields, no more.
+
+    `ref.model` is filled with the slot's default; `settings` is an instance of its dataclass.
+    """
 
     def __call__(self, ref: Ref, settings: Any, env: BuildEnv, /) -> Any: ...
 
@@ -181,7 +184,7 @@ class Slot(_Described):
         models: tuple[str, ...] = (),
         voices: tuple[str, ...] = (),
         languages: tuple[str, ...] = (),
-        variant: Literal["voice", "language"] | None | Literal["auto"] = "auto",
+        variant: Literal["voice", "language"] | Literal["auto"] | None = "auto",
         capabilities: Any = None,
         **unknown: Any,
     ) -> None:
@@ -196,11 +199,11 @@ class Slot(_Described):
         self.voices = voices
         self.languages = languages
         self.variant = variant
-        """What `:x` at the end of the string is. `"auto"`: a voice for TTS, a language for STT, nothing
-        for the others; None: the `:` belongs to the model."""
+        """What `:x` at the end of the string is. `"auto"`: a voice for TTS, a language for STT,
+        nothing for the others; None: the `:` belongs to the model."""
         self.capabilities = capabilities
-        """A capabilities object of the seam, or a function `(ref, settings) -> capabilities`. SDK-free,
-        and the one source: core sets it on the built slot. None: the built slot knows."""
+        """A capabilities object of the seam, or a function `(ref, settings) -> capabilities`.
+        SDK-free, and the one source: core sets it on the built slot. None: the built slot knows."""
 
 
 class Provider(_Described):
@@ -235,14 +238,16 @@ class Provider(_Described):
         self.docs = docs
         """Where a reader finds more: a URL or a path."""
         self.requires = requires
-        """Distributions that must be installed, e.g. `("cartesia",)`."""
+        """Distributions that must be installed, e.g. `("acme-sdk",)`."""
         self.install = install
         """The command that installs what is missing; `antiphon setup NAME` shows and runs it."""
-        self.credentials = Credentials((credentials,)) if isinstance(credentials, Env) else credentials
+        self.credentials = (
+            Credentials((credentials,)) if isinstance(credentials, Env) else credentials
+        )
         self.probe = probe
         """For local servers: says within 200 ms whether the provider can be used now."""
         self.stand_in = stand_in
-        """Not empty for what stands in until a key is set: says in a few words what it really is."""
+        """Not empty for what stands in until a key is set: says in a few words what it is."""
         self.slots: dict[SlotName, Slot] = {
             slot_name: slot
             for slot_name, slot in zip(

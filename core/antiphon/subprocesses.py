@@ -1,8 +1,8 @@
 """Worker processes that speak framed messages over their pipes.
 
-For providers whose model must live in a process of its own: because it holds the GIL, keeps global state,
-may crash, or has a licence of its own. The parent side is `Subprocess`, with `Multiplexer` for several
-requests at once; the child side is `worker_io()`:
+For providers whose model must live in a process of its own: because it holds the GIL, keeps global
+state, may crash, or has a licence of its own. The parent side is `Subprocess`, with `Multiplexer`
+for several requests at once; the child side is `worker_io()`:
 
     def main() -> None:                                     # python -m acme_speech.worker
         io = worker_io()
@@ -11,104 +11,36 @@ requests at once; the child side is `worker_io()`:
             header, payload = message
             io.send({"id": header["id"]}, model.run(payload))
 
-A frame is a length (4 bytes, little-endian), that many bytes of JSON (UTF-8, an object), and then as many
-bytes of payload as the object's `"payload"` says; the key is there only on the wire. A worker must end
-when `receive` returns None: so it never outlives its parent.
+A worker must end when `receive` returns None: so it never outlives its parent. Messages are a JSON
+object and, if wanted, bytes (`antiphon.pipes`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-# A worker imports this module too and has to start fast: asyncio, logging and the rest of antiphon are
-# imported by what only the parent runs.
+from .pipes import Header as Header
+from .pipes import Message as Message
+from .pipes import Parser, encode
+from .pipes import WorkerIO as WorkerIO
+from .pipes import worker_io as worker_io
+
+# A worker imports this module too and has to start fast: asyncio, logging and the rest of antiphon
+# are imported by what only the parent runs.
 if TYPE_CHECKING:
     import asyncio
 
     from .errors import ProviderConnectionError
     from .streams import Channel
 
-Header: TypeAlias = Mapping[str, Any]
-"""JSON values by name; `"payload"` is reserved, and so is `"hello"` from a worker."""
-Message: TypeAlias = "tuple[dict[str, Any], bytes]"
-"""A header and its payload, which may be empty."""
-
-MAX_HEADER = 16 * 1024 * 1024
-"""Bytes of JSON in one frame, at most."""
-MAX_PAYLOAD = 256 * 1024 * 1024
-"""Bytes of payload in one frame, at most."""
+_HIGH_WATER = 8 * 1024 * 1024
+"""Bytes that wait for `receive`, above which the worker is made to wait."""
 STDERR_TAIL = 2048
 """Bytes of a worker's last words that an error quotes."""
-
-_HIGH_WATER = 8 * 1024 * 1024
-_LENGTH = 4
-_Id = TypeVar("_Id", int, str)
-
-
-def _encode(header: Header, payload_size: int) -> bytes:
-    if "payload" in header:
-        raise ValueError("the header of a frame has a key 'payload', which is reserved")
-    if payload_size > MAX_PAYLOAD:
-        raise ValueError(
-            f"a payload of {payload_size} bytes is over {MAX_PAYLOAD}; send it in pieces"
-        )
-    fields = {**header, "payload": payload_size} if payload_size else dict(header)
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
-    if len(text) > MAX_HEADER:
-        raise ValueError(f"a header of {len(text)} bytes is over {MAX_HEADER}; use the payload")
-    return len(text).to_bytes(_LENGTH, "little") + text
-
-
-def _decode(text: bytes) -> tuple[dict[str, Any], int]:
-    """The header and the size of the payload that follows it; ValueError when it is neither."""
-    header = json.loads(text)
-    if not isinstance(header, dict):
-        raise ValueError("not an object")
-    size = header.pop("payload", 0)
-    if not isinstance(size, int) or not 0 <= size <= MAX_PAYLOAD:
-        raise ValueError("a payload of an impossible size")
-    return header, size
-
-
-class _Parser:
-    """Cuts a byte stream into messages."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._header: dict[str, Any] | None = None
-        self._need = 0
-        """Bytes of the part that comes next; 0 before the length of a header."""
-
-    def _take(self, start: int, end: int) -> bytes:
-        with memoryview(self._buffer) as view:
-            part = bytes(view[start:end])
-        del self._buffer[:end]
-        return part
-
-    def push(self, data: bytes) -> list[Message]:
-        """The messages that `data` completes. Raises ValueError when the stream makes no sense."""
-        self._buffer += data
-        messages: list[Message] = []
-        while True:
-            if self._header is None:
-                if not self._need:
-                    if len(self._buffer) < _LENGTH:
-                        return messages
-                    self._need = int.from_bytes(self._buffer[:_LENGTH], "little")
-                    if not 2 <= self._need <= MAX_HEADER:
-                        raise ValueError("a header of an impossible size")
-                if len(self._buffer) < _LENGTH + self._need:
-                    return messages
-                self._header, self._need = _decode(self._take(_LENGTH, _LENGTH + self._need))
-            if len(self._buffer) < self._need:
-                return messages
-            messages.append((self._header, self._take(0, self._need)))
-            self._header, self._need = None, 0
 
 
 class _RealTimer:
@@ -138,15 +70,22 @@ class _RealTimer:
     def cancel(self) -> None:
         self._callback = None
         self._timer.cancel()
+        self._timer.join()  # it has been told to end: no thread is left behind
+
+
+def _environment() -> dict[str, str]:
+    path = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"}
 
 
 class Subprocess:
     """A worker process that speaks framed messages over its pipes.
 
-    Made by `open`. One task may wait in `receive`; any number may `send`. Its death is told to whoever
-    waits or asks next, as a `ProviderConnectionError`. What it writes to stderr (or prints) is logged at
-    debug by `antiphon.<name>`; the last `STDERR_TAIL` bytes are quoted in that error. A worker has a
-    process group of its own: Ctrl-C in the terminal does not reach it. Close it with `aclose`.
+    Made by `open`, closed by `aclose`. One task may wait in `receive`; any number may `send`. Its
+    death is told to whoever waits or asks next, as a `ProviderConnectionError`. What it writes to
+    stderr (or prints) is logged at debug by `antiphon.<name>`; that error quotes the last
+    `STDERR_TAIL` bytes. A worker has a process group of its own: Ctrl-C in the terminal does not
+    reach it.
     """
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -157,7 +96,7 @@ class Subprocess:
         """What the worker said of itself when it was ready."""
         self._loop = loop
         self._transport: asyncio.SubprocessTransport | None = None
-        self._parser = _Parser()
+        self._parser = Parser()
         self._inbox: deque[Message] = deque()
         self._inbox_bytes = 0
         self._reader: asyncio.Future[None] | None = None
@@ -165,6 +104,7 @@ class Subprocess:
         self._sink: Multiplexer | None = None
         self._stderr = bytearray()
         self._line = bytearray()
+        self._stdin_open = True
         self._stdout_open = True
         self._stderr_open = True
         self._writing_paused = False
@@ -174,7 +114,7 @@ class Subprocess:
         self._garbled: str | None = None
         self._exit_code: int | None = None
         self._error: ProviderConnectionError | None = None
-        self._grace: _RealTimer | None = None
+        self._grace: asyncio.TimerHandle | None = None
         self._gone: asyncio.Future[None] = loop.create_future()
 
     @classmethod
@@ -183,9 +123,9 @@ class Subprocess:
     ) -> Subprocess:
         """Runs `python -m module args` and waits until it is ready (see `WorkerIO.receive`).
 
-        `name` is the provider's, for messages. `start_timeout` is in real seconds. The worker imports
-        from the same places as this process. Raises `ProviderConnectionError`, with the worker's last
-        words, when it dies or stays silent.
+        `name` is the provider's, for messages. `start_timeout` is in real seconds. The worker
+        imports from the same places as this process. Raises `ProviderConnectionError`, with the
+        worker's last words, when it dies or stays silent.
         """
         import asyncio
         import subprocess
@@ -193,34 +133,30 @@ class Subprocess:
         from .errors import ProviderConnectionError
         from .holding import hold
 
-        path = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"}
-        group: dict[str, Any] = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
+        options: dict[str, Any] = {}
+        if sys.platform == "win32":
+            options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+        else:
+            options["start_new_session"] = True
         loop = asyncio.get_running_loop()
         worker = cls(name, loop)
         protocol = _make_protocol(worker)
         async with hold(f"the {name} worker is starting"):
             try:
                 # -P: a file of the working directory must not stand in for a module of the library.
-                transport, _ = await loop.subprocess_exec(
+                await loop.subprocess_exec(
                     lambda: protocol,
                     *(sys.executable, "-P", "-m", module, *args),
-                    env=environment,
+                    env=_environment(),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    **group,
+                    **options,
                 )
             except OSError as error:
                 raise ProviderConnectionError(
                     f"the {name} worker could not be started: {error}", provider=name
                 ) from error
-            worker._transport = transport
-            worker.pid = transport.get_pid()
 
             def give_up() -> None:
                 worker._late = f"was not ready within {start_timeout:g} s"
@@ -232,7 +168,8 @@ class Subprocess:
                 if "hello" not in header:
                     worker._garbled = "said something else before its hello"
                     worker.kill()
-                    await worker.receive()
+                    while True:
+                        await worker.receive()
                 worker.hello = header["hello"]
             except BaseException:
                 worker.kill()
@@ -245,7 +182,9 @@ class Subprocess:
     @property
     def alive(self) -> bool:
         """Whether it can still be asked something, as far as is known."""
-        return self._exit_code is None and self._stdout_open and not self._closing
+        return (
+            self._exit_code is None and self._stdin_open and self._stdout_open and not self._closing
+        )
 
     async def send(self, header: Header, payload: bytes = b"") -> None:
         """Sends a message, and waits while the worker is behind with reading."""
@@ -254,12 +193,12 @@ class Subprocess:
             waiter = self._loop.create_future()
             self._writers.append(waiter)
             await waiter
-        if not self.alive and not self._closing:
+        if not self.alive:
             await self._ended()
 
     def post(self, header: Header, payload: bytes = b"") -> None:
-        """Sends a message without waiting, for small things: what the pipe does not take is kept."""
-        frame = _encode(header, len(payload))
+        """Sends a message without waiting, for small things: what the pipe cannot take is kept."""
+        frame = encode(header, len(payload))
         if self._transport is None or not self.alive:
             raise self._error or self._ending()
         pipe: Any = self._transport.get_pipe_transport(0)
@@ -270,7 +209,7 @@ class Subprocess:
             pipe.write(payload)
 
     async def receive(self) -> Message:
-        """The next message. Raises `ProviderConnectionError` after the last one of a worker that ended."""
+        """The next message; `ProviderConnectionError` after the last one of a worker that ended."""
         if self._sink is not None:
             raise RuntimeError(f"the messages of the {self.name} worker go to a Multiplexer")
         while not self._inbox:
@@ -315,7 +254,7 @@ class Subprocess:
                 self._set_reading(True)  # its end shows only when everything before it is read
             timer = _RealTimer(self._loop, timeout, self.kill)
             try:
-                # Shielded: several tasks may wait, and one that is cancelled must not take it along.
+                # Shielded: a waiting task that is cancelled must not take the others along.
                 await _shield(self._gone)
             except BaseException:
                 self.kill()
@@ -362,7 +301,7 @@ class Subprocess:
                 self._inbox.append(message)
                 self._inbox_bytes += len(message[1])
         self._wake_reader()
-        if self._inbox_bytes > _HIGH_WATER and not self._reading_paused and not self._closing:
+        if self._inbox_bytes > _HIGH_WATER and not self._reading_paused and self.alive:
             self._set_reading(False)
 
     def _stderr_data(self, data: bytes) -> None:
@@ -402,30 +341,34 @@ class Subprocess:
 
     def _pipe_lost(self, fd: int) -> None:
         if fd == 0:
+            self._stdin_open = False
             self._set_writing(True)
         elif fd == 1:
             self._stdout_open = False
         else:
             self._stderr_open = False
-        self._check_end()
+        if fd != 2 or self._exit_code is not None:
+            self._check_end()
 
     def _exited(self, code: int) -> None:
         self._exit_code = code
+        if self._reading_paused:
+            self._set_reading(True)  # the little that is left in the pipe
         self._check_end()
 
     def _check_end(self) -> None:
-        """Ends when nothing more can come; what is missing after half a second is not waited for.
+        """Ends when nothing more can come; half a second is given to what is still missing.
 
-        A worker without its output is of no use, and its exit code is worth a moment; its stderr may be
-        held open by a process that it started.
+        A worker that has closed its output or input is of no use, but its exit code is worth a
+        moment; its stderr may be held open by a process that it started.
         """
         if self._error is not None or self._transport is None:
             return
         exited = self._exit_code is not None
         if exited and not self._stdout_open and not self._stderr_open:
             self._finish()
-        elif (exited or not self._stdout_open) and self._grace is None:
-            self._grace = _RealTimer(self._loop, 0.5, self._finish)
+        elif self._grace is None and (exited or not self._closing):
+            self._grace = self._loop.call_later(0.5, self._finish)
 
     def _finish(self) -> None:
         if self._error is not None or self._transport is None:
@@ -454,7 +397,12 @@ def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
     import asyncio
 
     class Protocol(asyncio.SubprocessProtocol):
-        """Passes everything on to the worker; a class of its own because asyncio is imported late."""
+        """Passes everything on to the worker; here because asyncio is imported late."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.SubprocessTransport)
+            worker._transport = transport
+            worker.pid = transport.get_pid()
 
         def pipe_data_received(self, fd: int, data: bytes) -> None:
             if fd == 1:
@@ -482,17 +430,18 @@ def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
     return Protocol()
 
 
-class Multiplexer(Generic[_Id]):
+class Multiplexer:
     """Several requests at once to one worker: routes its messages by their `"id"`.
 
-    Takes over the reading from `worker`, needs no task of its own, and adds no hop. The channels have no
-    bound, because one that is not read must not hold up the others: ask for bounded answers (a sentence,
-    not a book). When the worker ends, every channel gives what it has and then the error.
+    Takes over the reading from `worker`, needs no task of its own, and adds no hop. The channels
+    have no bound, because one that is not read must not hold up the others: ask for bounded answers
+    (a sentence, not a book). When the worker ends, every channel gives what it has and then the
+    error.
     """
 
     def __init__(self, worker: Subprocess) -> None:
         self.worker = worker
-        self._channels: dict[_Id, Channel[Message]] = {}
+        self._channels: dict[int | str, Channel[Message]] = {}
         self._last_id = 0
         worker._sink = self
         while worker._inbox:
@@ -503,8 +452,8 @@ class Multiplexer(Generic[_Id]):
         self._last_id += 1
         return self._last_id
 
-    def request(self, id: _Id) -> Channel[Message]:
-        """The channel of the messages with that `"id"`: open it before sending, give it back by `done`."""
+    def request(self, id: int | str) -> Channel[Message]:
+        """The channel of the messages with that `"id"`: open before sending, end it by `done`."""
         from .streams import Channel
 
         if id in self._channels:
@@ -516,7 +465,7 @@ class Multiplexer(Generic[_Id]):
             self._channels[id] = channel
         return channel
 
-    def done(self, id: _Id) -> None:
+    def done(self, id: int | str) -> None:
         """Closes the channel; later messages with that id are dropped. Harmless when repeated."""
         channel = self._channels.pop(id, None)
         if channel is not None:
@@ -528,7 +477,7 @@ class Multiplexer(Generic[_Id]):
 
     def _route(self, message: Message) -> None:
         id = message[0].get("id")
-        channel = self._channels.get(id) if isinstance(id, (int, str)) else None  # type: ignore[arg-type]
+        channel = self._channels.get(id) if isinstance(id, (int, str)) else None
         if channel is not None:
             channel.offer(message)
 
@@ -536,72 +485,3 @@ class Multiplexer(Generic[_Id]):
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             channel.fail(error)
-
-
-class WorkerIO:
-    """The worker's end of the pipes; made by `worker_io()`."""
-
-    def __init__(self, reader: BinaryIO, writer: BinaryIO) -> None:
-        import threading
-
-        self._reader = reader
-        self._writer = writer
-        self._lock = threading.Lock()
-        self._said_hello = False
-
-    def hello(self, **about: Any) -> None:
-        """Says that the worker is ready: `Subprocess.open` returns, with `about` as its `hello`.
-
-        The first `receive` does it for those who have nothing to tell. Load the model before.
-        """
-        self._said_hello = True
-        self.send({"hello": about})
-
-    def receive(self) -> Message | None:
-        """The next message; waits for it. None at the end of input: the worker must exit then."""
-        if not self._said_hello:
-            self.hello()
-        length = self._reader.read(_LENGTH)
-        if len(length) < _LENGTH:
-            return None
-        size = int.from_bytes(length, "little")
-        text = self._reader.read(size)
-        if len(text) < size:
-            return None
-        header, size = _decode(text)
-        payload = self._reader.read(size) if size else b""
-        return (header, payload) if len(payload) == size else None
-
-    def send(self, header: Header, payload: bytes = b"") -> None:
-        """Sends a message; from any thread. Raises `BrokenPipeError` when the parent is gone."""
-        frame = _encode(header, len(payload))
-        with self._lock:
-            self._writer.write(frame)
-            if payload:
-                self._writer.write(payload)
-            self._writer.flush()
-
-
-def worker_io() -> WorkerIO:
-    """Takes the pipes of this process for frames; call it first, once, in a worker.
-
-    Afterwards the standard output is the standard error and the standard input is empty, for Python and
-    for C alike: a library that prints does not get between the frames. Ctrl-C is left to the parent.
-    """
-    import faulthandler
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    faulthandler.enable()  # a crash in a C library then leaves its stack among the last words
-    frames_in, frames_out = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    sys.stdout.flush()
-    os.dup2(2, 1)
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.setmode(frames_in, os.O_BINARY)
-        msvcrt.setmode(frames_out, os.O_BINARY)
-    return WorkerIO(os.fdopen(frames_in, "rb"), os.fdopen(frames_out, "wb"))

@@ -50,7 +50,8 @@ class SentenceSplitter:
                 f"sentences of {min_chars} to {max_chars} characters cannot be made; "
                 "give 1 <= min_chars <= max_chars, and max_chars of 2 or more"
             )
-        self._min_chars = min_chars
+        self.min_chars = min_chars
+        """May be changed between two calls."""
         self._max_chars = max_chars
         self._language = language.partition("-")[0].lower() or "en"
         self._segment: Callable[[str, str], list[str]] | None = None
@@ -128,7 +129,7 @@ class SentenceSplitter:
         return self._worth_speaking(sentence)
 
     def _worth_speaking(self, sentence: str) -> bool:
-        return len(sentence.strip()) >= self._min_chars and any(map(str.isalpha, sentence))
+        return len(sentence.strip()) >= self.min_chars and any(map(str.isalpha, sentence))
 
     def _over_for_certain(self, text: str) -> bool:
         if not text[-1].isspace() or not self._worth_speaking(text):
@@ -144,9 +145,9 @@ class SentenceSplitter:
             cut = 0
             for clause in _CLAUSE_END.finditer(window, 0, self._max_chars):
                 cut = clause.end()
-            if cut < self._min_chars:
+            if cut < self.min_chars:
                 cut = cut_at_word(window, self._max_chars)
-            if cut < self._min_chars:
+            if cut < self.min_chars:
                 cut = self._max_chars
             yield sentence[start : start + cut]
             start += cut

@@ -1,0 +1,371 @@
+"""Agents: instructions, tools and slots, and the hooks and nodes that users override."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from .chat import ChatContext, ChatMessage
+from .errors import ConfigurationError
+from .given import NOT_GIVEN, Maybe
+from .model import Model, parse
+from .provider import SlotName
+from .tools import Tool, collect_tools, find_tools
+from .turn_handling import TurnHandling
+
+if TYPE_CHECKING:
+    from .audio import AudioFrame
+    from .llm import LLM, LLMEvent, ToolChoice
+    from .session import AgentSession
+    from .streams import Flush
+    from .stt import STT, BatchSTT, STTEvent
+    from .tts import TTS, TTSEvent, WholeTextTTS
+    from .turn_detector import TurnDetector
+    from .vad import VAD
+
+INSTRUCTIONS_ID = "instructions"
+"""The id of the system message that holds an agent's instructions in its context."""
+
+_direct_agents = itertools.count(1)
+
+STTLike: TypeAlias = "STT | BatchSTT | str | Model | list[Any] | None"
+LLMLike: TypeAlias = "LLM | str | Model | list[Any] | None"
+TTSLike: TypeAlias = "TTS | WholeTextTTS | str | Model | list[Any] | None"
+VADLike: TypeAlias = "VAD | str | Model | None"
+TurnDetectorLike: TypeAlias = "TurnDetector | str | Model | None"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """What a node is told about the call it serves."""
+
+    tool_choice: ToolChoice = "auto"
+    """For `llm_node`: `"auto"`, `"required"`, `"none"` or a tool's name."""
+    speculative: bool = False
+    """For `llm_node`: the user's turn has not surely ended; the answer may be thrown away."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Provider settings for this call: what `say(tts={…})` or `generate_reply(llm={…})` was given."""
+
+
+class Runtime(Protocol):
+    """What an active agent needs from the engine; set when a session takes the agent."""
+
+    @property
+    def session(self) -> AgentSession[Any]: ...
+
+    def stt_stream(
+        self, agent: Agent, audio: AsyncIterable[AudioFrame | Flush], settings: ModelSettings
+    ) -> AsyncIterator[STTEvent]: ...
+
+    def llm_stream(
+        self, agent: Agent, chat_ctx: ChatContext, tools: list[Tool], settings: ModelSettings
+    ) -> AsyncIterator[LLMEvent]: ...
+
+    def tts_stream(
+        self, agent: Agent, text: AsyncIterable[str | Flush], settings: ModelSettings
+    ) -> AsyncIterator[TTSEvent]: ...
+
+    def slots_changed(self, agent: Agent) -> Awaitable[None]: ...
+
+
+class _DefaultNodes:
+    """The nodes as they are when nobody overrides them: `Agent.default.llm_node(self, …)`."""
+
+    @staticmethod
+    def stt_node(
+        agent: Agent, audio: AsyncIterable[AudioFrame | Flush], model_settings: ModelSettings
+    ) -> AsyncIterator[STTEvent]:
+        """The events of the stt slot."""
+        return agent._attached("stt_node").stt_stream(agent, audio, model_settings)
+
+    @staticmethod
+    def llm_node(
+        agent: Agent, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
+    ) -> AsyncIterator[LLMEvent]:
+        """The events of the llm slot."""
+        return agent._attached("llm_node").llm_stream(agent, chat_ctx, tools, model_settings)
+
+    @staticmethod
+    def tts_node(
+        agent: Agent, text: AsyncIterable[str | Flush], model_settings: ModelSettings
+    ) -> AsyncIterator[TTSEvent]:
+        """The events of the tts slot."""
+        return agent._attached("tts_node").tts_stream(agent, text, model_settings)
+
+    @staticmethod
+    async def transcription_node(
+        agent: Agent, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncIterator[str]:
+        """The text as it is."""
+        async for piece in text:
+            yield piece
+
+
+class Agent:
+    """Instructions, tools and slots. Exactly one agent of a session is active.
+
+    Every slot takes a built slot, a model string, a `Model`, a list of these in order of fallback, or
+    None: this agent has none. A slot that is not given is the session's.
+
+    Raises `ModelStringError` for a string that cannot be read and `ToolDefinitionError` for tools that
+    cannot be offered.
+    """
+
+    __antiphon_agent__ = True
+
+    default = _DefaultNodes
+
+    def __init__(
+        self,
+        *,
+        instructions: str = "",
+        id: str | None = None,
+        chat_ctx: ChatContext | None = None,
+        tools: Iterable[Any] | None = None,
+        stt: Maybe[STTLike] = NOT_GIVEN,
+        llm: Maybe[LLMLike] = NOT_GIVEN,
+        tts: Maybe[TTSLike] = NOT_GIVEN,
+        vad: Maybe[VADLike] = NOT_GIVEN,
+        turn_detector: Maybe[TurnDetectorLike] = NOT_GIVEN,
+        turn_handling: TurnHandling | Mapping[str, Any] | None = None,
+        examples: Iterable[str] = (),
+    ) -> None:
+        self._id = id or _default_id(type(self))
+        self._instructions = instructions
+        self._given_tools: list[Any] = list(tools or ())
+        self._tools = self._collect()
+        self._turn_handling = TurnHandling.of(turn_handling)
+        self._examples = tuple(examples)
+        self._runtime: Runtime | None = None
+        self._slots: dict[SlotName, Any] = {}
+        given: dict[SlotName, Any] = {
+            "stt": stt,
+            "llm": llm,
+            "tts": tts,
+            "vad": vad,
+            "turn_detector": turn_detector,
+        }
+        self._set_slots(given)
+        self._chat_ctx = chat_ctx.copy() if chat_ctx is not None else ChatContext.empty()
+        self._given_context = chat_ctx is not None
+        self._place_instructions()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(id={self._id!r})"
+
+    # What an agent has
+
+    @property
+    def id(self) -> str:
+        """Its name in the history, e.g. `"front_desk"`."""
+        return self._id
+
+    @property
+    def label(self) -> str:
+        """The same as `id`."""
+        return self._id
+
+    @property
+    def instructions(self) -> str:
+        """What the LLM is told first."""
+        return self._instructions
+
+    @property
+    def tools(self) -> list[Tool]:
+        """Its tools: the `tools=` given, then the `@function_tool` methods."""
+        return list(self._tools.values())
+
+    @property
+    def chat_ctx(self) -> ChatContext:
+        """What its LLM is shown; read-only: `update_chat_ctx` changes it, `chat_ctx.copy()` is yours."""
+        return self._chat_ctx.readonly()
+
+    @property
+    def turn_handling(self) -> TurnHandling:
+        """Its own turn-taking settings; what is None there is the session's."""
+        return self._turn_handling
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Utterances a caller may say to it: an STT with a vocabulary of its own learns them."""
+        return self._examples
+
+    @property
+    def session(self) -> AgentSession[Any]:
+        """The session it is in. Raises `LookupError` when it is in none, or has been left."""
+        return self._attached("session").session
+
+    # Hooks
+
+    async def on_enter(self) -> None:
+        """Runs when the agent has become active; not awaited by the conversation."""
+
+    async def on_exit(self) -> None:
+        """Runs before the agent is left; what it says is still played."""
+
+    async def on_user_turn_completed(self, turn_ctx: ChatContext, new_message: ChatMessage) -> None:
+        """Runs before the reply to a user turn.
+
+        Edits to `turn_ctx` hold for this reply, edits to `new_message` stay. `StopResponse` means no
+        reply; any other exception is reported and the reply goes on.
+        """
+
+    # Nodes
+
+    def stt_node(
+        self, audio: AsyncIterable[AudioFrame | Flush], model_settings: ModelSettings
+    ) -> Any:
+        """Audio in, STT events out. May be an async generator, or a coroutine that returns one or None."""
+        return _DefaultNodes.stt_node(self, audio, model_settings)
+
+    def llm_node(
+        self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
+    ) -> Any:
+        """The conversation in, text (`str`) or LLM events out. `chat_ctx` is a copy."""
+        return _DefaultNodes.llm_node(self, chat_ctx, tools, model_settings)
+
+    def tts_node(self, text: AsyncIterable[str | Flush], model_settings: ModelSettings) -> Any:
+        """Text in, `Audio`, `TimedText` or `AudioFrame` out."""
+        return _DefaultNodes.tts_node(self, text, model_settings)
+
+    def transcription_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> Any:
+        """The text as it is shown to people; what is spoken and recorded does not change."""
+        return _DefaultNodes.transcription_node(self, text, model_settings)
+
+    # Changes
+
+    async def update_instructions(self, instructions: str) -> None:
+        """Takes effect from the next LLM step."""
+        self._instructions = instructions
+        self._place_instructions()
+
+    async def update_tools(self, tools: Iterable[Any]) -> None:
+        """Takes the place of the `tools=` given; the methods stay. Holds from the next LLM step."""
+        before = self._given_tools
+        self._given_tools = list(tools)
+        try:
+            self._tools = self._collect()
+        except Exception:
+            self._given_tools = before
+            raise
+
+    async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
+        """Takes the place of the context, from the next LLM step; the instructions stay."""
+        self._chat_ctx.items = list(chat_ctx.items)
+        self._place_instructions()
+
+    async def update_options(
+        self,
+        *,
+        stt: Maybe[STTLike] = NOT_GIVEN,
+        llm: Maybe[LLMLike] = NOT_GIVEN,
+        tts: Maybe[TTSLike] = NOT_GIVEN,
+        vad: Maybe[VADLike] = NOT_GIVEN,
+        turn_detector: Maybe[TurnDetectorLike] = NOT_GIVEN,
+        turn_handling: TurnHandling | Mapping[str, Any] | None = None,
+    ) -> None:
+        """Changes slots and turn-taking; what is not given stays. Holds from the next use of the slot."""
+        self._set_slots(
+            {"stt": stt, "llm": llm, "tts": tts, "vad": vad, "turn_detector": turn_detector}
+        )
+        if turn_handling is not None:
+            self._turn_handling = TurnHandling.of(turn_handling)
+        if self._runtime is not None:
+            await self._runtime.slots_changed(self)
+
+    # For the engine
+
+    def _attached(self, what: str) -> Runtime:
+        if self._runtime is None:
+            raise LookupError(
+                f"agent {self._id!r} is in no session, so it has no {what!r}; "
+                "start it with `session.start(agent=…)` or hand over to it"
+            )
+        return self._runtime
+
+    def _collect(self) -> dict[str, Tool]:
+        return collect_tools(self._given_tools, find_tools(self))
+
+    def _set_slots(self, given: Mapping[SlotName, Any]) -> None:
+        for name, value in given.items():
+            if value is not NOT_GIVEN:
+                check_slot_value(value, name)
+                self._slots[name] = value
+
+    def _place_instructions(self) -> None:
+        context = self._chat_ctx
+        present = context.index_by_id(INSTRUCTIONS_ID)
+        if present is not None:
+            context.remove(INSTRUCTIONS_ID)
+        if self._instructions:
+            context.items.insert(
+                0, ChatMessage(id=INSTRUCTIONS_ID, role="system", content=self._instructions)
+            )
+
+
+def _default_id(kind: type[Agent]) -> str:
+    if kind is Agent:
+        return f"agent_{next(_direct_agents)}"
+    return snake_case(kind.__name__)
+
+
+def snake_case(name: str) -> str:
+    """`FrontDesk` → `front_desk`, `FAQAgent` → `faq_agent`."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().lstrip("_")
+
+
+_SEAMS: dict[SlotName, str] = {
+    "stt": "transcribe",
+    "llm": "chat",
+    "tts": "synthesize",
+    "vad": "stream",
+    "turn_detector": "end_of_turn",
+}
+_BATCH = {"stt": "recognize", "tts": "speak"}
+
+
+def check_slot_value(value: Any, slot: SlotName) -> None:
+    """Raises `ModelStringError` or `ConfigurationError` for what cannot fill a slot."""
+    if value is None or hasattr(value, _SEAMS[slot]) or hasattr(value, _BATCH.get(slot, "chat")):
+        return
+    if isinstance(value, str | Model):
+        parse(value, slot)
+        return
+    if isinstance(value, list | tuple):
+        if not value:
+            raise ConfigurationError(
+                f"{slot}=[] names no model; give at least one, or None for an agent without"
+            )
+        for entry in value:
+            if entry is None or isinstance(entry, list | tuple):
+                raise ConfigurationError(f"{slot}=[…] holds {entry!r}; list model strings")
+            check_slot_value(entry, slot)
+        return
+    raise ConfigurationError(
+        f"{slot}={value!r} is no model string, Model or built {slot}; "
+        f'write e.g. {slot}="acme/model-1"'
+    )
+
+
+def check_agent(value: object, where: str) -> Agent:
+    """`value` if it is an agent. Raises `ConfigurationError` that says what came instead."""
+    if isinstance(value, Agent):
+        return value
+    if isinstance(value, type) and issubclass(value, Agent):
+        raise ConfigurationError(
+            f"{where} got the class {value.__name__}; make an agent of it: {value.__name__}()"
+        )
+    raise ConfigurationError(f"{where} got {value!r}, which is no Agent")
+
+
+Hook: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def overrides(agent: Agent, name: str) -> bool:
+    """Whether the agent's class (or the object itself) has its own version of a hook or node."""
+    own = getattr(type(agent), name, None)
+    return own is not getattr(Agent, name) or name in cast(dict[str, Any], vars(agent))

@@ -1,0 +1,158 @@
+"""Barge-in: the user speaks over the agent, and the agent pauses, yields or goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Literal
+
+from ..events import AgentFalseInterruption, TurnDecision
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+    from .turns import Turns
+
+_EPSILON = 1e-6
+_LEAST = 0.01
+"""Seconds between two looks at how long the user has been speaking."""
+_WORD = re.compile(r"[\w'’-]+")
+
+
+class BargeIn:
+    """Decides what the user's speech does to the agent's."""
+
+    def __init__(self, conversation: Conversation, turns: Turns) -> None:
+        self._c = conversation
+        self._turns = turns
+        self._loop = conversation.loop
+        self._watch: asyncio.TimerHandle | None = None
+        self._resume: asyncio.TimerHandle | None = None
+        self._long_enough = False
+        """This utterance has lasted for `min_duration`."""
+
+    # What happens
+
+    def speech_began(self, at: float) -> None:
+        """The VAD has heard the user begin."""
+        self._cancel_resume()
+        self._cancel_watch()
+        self._long_enough = False
+        self._look()
+
+    def _look(self) -> None:
+        self._watch = None
+        turns, settings = self._turns, self._c.turn_settings
+        if not turns.user_speaking or turns.began is None:
+            return
+        voiced = max((self._c.hearing.voiced_until or turns.began) - turns.began, 0.0)
+        missing = settings.min_duration - voiced
+        if missing <= _EPSILON:
+            self._long_enough = True
+            self._lasted()
+            return
+        # The earliest moment at which it can have lasted long enough: no polling in between.
+        target = max(turns.began + settings.min_duration, self._loop.time() + min(missing, _LEAST))
+        self._watch = self._loop.call_at(target, self._c.post, self._look)
+
+    def _lasted(self) -> None:
+        if not self._may_interrupt():
+            return
+        settings = self._c.turn_settings
+        if not self._c.hearing.has_stt:
+            self._interrupt(f"{settings.min_duration:g} s of speech, and no stt to ask for words")
+        elif self._enough_words():
+            self._interrupt("the user speaks, with words")
+        elif settings.resume_false_interruption:
+            if self._c.speaking.pause():
+                self._decide("pause", f"{settings.min_duration:g} s of speech over the agent's")
+        elif settings.min_words == 0:
+            self._interrupt(f"{settings.min_duration:g} s of speech over the agent's")
+
+    def words_came(self) -> None:
+        """The STT has given words of the turn."""
+        if not self._enough_words():
+            return
+        if self._c.speaking.paused or self._long_enough:
+            if self._may_interrupt() or self._c.speaking.paused:
+                self._interrupt("words follow the user's speech")
+        elif not self._c.hearing.has_vad and self._may_interrupt():
+            self._interrupt("the stt hears words over the agent's")
+        elif not self._c.speaking.audible:
+            self._c.yield_thinking("the user goes on speaking")
+
+    def speech_ended(self, at: float) -> None:
+        """The VAD has heard the user stop."""
+        self._cancel_watch()
+        if self._c.speaking.paused:
+            self._arm_resume(at)
+
+    def finalised(self) -> None:
+        """No further words are due for the last utterance."""
+        if self._c.speaking.paused and not self._turns.user_speaking:
+            self._arm_resume(self._turns.last_voiced or self._loop.time())
+
+    def turn_was_empty(self) -> None:
+        """The utterance held no words at all."""
+
+    def _arm_resume(self, spoken_until: float) -> None:
+        self._cancel_resume()
+        at = spoken_until + self._c.turn_settings.false_interruption_timeout
+        self._resume = self._loop.call_at(max(at, self._loop.time()), self._c.post, self._resume_now)
+
+    def _resume_now(self) -> None:
+        self._resume = None
+        if not self._c.speaking.paused or self._turns.user_speaking:
+            return
+        if self._turns.final_due:
+            # Words may still come: `finalised` arms this again, at the latest after their bound.
+            return
+        self._c.speaking.resume()
+        self._decide("resume", "no words followed the user's sound")
+        self._c.notify(AgentFalseInterruption(resumed=True, at=self._c.now()))
+
+    # Judgements
+
+    def counts(self, text: str) -> bool:
+        """Whether the words of a whole turn are enough to interrupt the agent."""
+        return self._count(text) >= max(1, self._c.turn_settings.min_words)
+
+    def _enough_words(self) -> bool:
+        return self.counts(self._turns.words)
+
+    def _count(self, text: str) -> int:
+        ignored = self._c.turn_settings.ignore_words
+        return sum(1 for word in _WORD.findall(text.lower()) if word not in ignored)
+
+    def _may_interrupt(self) -> bool:
+        segment = self._c.speaking.current
+        return (
+            self._c.turn_settings.interruptions
+            and segment is not None
+            and self._c.speaking.audible
+            and segment.handle.allow_interruptions
+        )
+
+    def _interrupt(self, reason: str) -> None:
+        self._cancel_resume()
+        self._decide("interrupt", reason)
+        self._c.interrupt_for_user()
+
+    # Small things
+
+    def _decide(self, decision: Literal["pause", "resume", "interrupt"], reason: str) -> None:
+        self._c.notify(TurnDecision(decision=decision, reason=reason, at=self._c.now()))
+
+    def _cancel_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _cancel_resume(self) -> None:
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+
+    def close(self) -> None:
+        """Stops the timers."""
+        self._cancel_watch()
+        self._cancel_resume()

@@ -1,0 +1,194 @@
+"""Heard truth: which part of a text the caller has heard, given how much of its audio was played."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..text import cut_at_word
+from ..tts import TimedText
+
+CHARACTERS_PER_SECOND = 14.0
+"""Of English speech at a usual pace (about 150 words a minute): used only where a TTS gives no word
+times and has not finished its audio, so that no better proportion is known."""
+
+_REACH = 80
+"""How far ahead a timed word is looked for in the text before it counts as not found."""
+
+
+@dataclass(slots=True)
+class _Span:
+    """A stretch of text and the stretch of audio that voices it."""
+
+    start: int
+    end: int | None
+    """None while text may still be added."""
+    began: float
+    ended: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What of a text was heard."""
+
+    text: str
+    """A slice of the generated text from its start, ending at a word boundary."""
+    estimated: bool
+    """No word times told the split: it was made by proportion."""
+
+
+class Ledger:
+    """The account of one segment: generated, synthesised, played."""
+
+    __slots__ = (
+        "_cursor",
+        "_linked",
+        "_origin",
+        "_spans",
+        "_words",
+        "complete",
+        "generated",
+        "seconds",
+    )
+
+    def __init__(self) -> None:
+        self.generated = ""
+        """All text so far."""
+        self.seconds = 0.0
+        """All audio so far."""
+        self.complete = False
+        """Whether all text has its audio."""
+        self._origin = 0.0
+        self._cursor = 0
+        self._linked = True
+        self._spans: list[_Span] = []
+        self._words: list[tuple[float, float, int]] = []
+
+    def add_text(self, text: str) -> None:
+        """More text has been generated."""
+        self.generated += text
+
+    def add_audio(self, seconds: float) -> None:
+        """More audio has been made."""
+        if not self._spans:
+            self._spans.append(_Span(0, None, 0.0))
+        self.seconds += seconds
+
+    def voicing(self, text: str) -> None:
+        """The audio that follows speaks `text`, which stands somewhere after the last one."""
+        text = text.strip()
+        if not text:
+            return
+        self._end_span()
+        start = self.generated.find(text, self._cursor)
+        if start < 0:
+            self._linked = False
+            return
+        self._cursor = start + len(text)
+        self._spans.append(_Span(start, self._cursor, self.seconds))
+
+    def word(self, timed: TimedText) -> None:
+        """A word's times, relative to the first sample of the present call."""
+        text = timed.text.strip()
+        if not text:
+            return
+        floor = self._words[-1][2] if self._words else 0
+        if self._spans and self._spans[-1].end is not None:
+            floor = max(floor, self._spans[-1].start)
+        start = self.generated.find(text, floor, floor + len(text) + _REACH)
+        if start < 0:
+            lowered = self.generated[floor : floor + len(text) + _REACH].lower()
+            found = lowered.find(text.lower())
+            if found < 0:
+                return
+            start = floor + found
+        begin = self._origin + timed.start
+        self._words.append((begin, max(begin, self._origin + timed.end), start + len(text)))
+
+    def finish(self) -> None:
+        """All text has been voiced."""
+        self._end_span()
+        if self._spans and self._spans[-1].end is None:
+            self._spans[-1].end = len(self.generated)
+        self.complete = True
+
+    def restart(self) -> int:
+        """The TTS failed and is called again: the position in the text from which it owes audio."""
+        self._end_span()
+        position = 0
+        for _, ended, end in self._words:
+            if ended <= self.seconds + 0.001:
+                position = end
+        for span in self._spans[:-1]:
+            if span.end is not None:
+                position = max(position, span.end)
+        if self._spans and not self._words and self._spans[-1].end is None:
+            last = self._spans[-1]
+            guess = last.start + int((self.seconds - last.began) * CHARACTERS_PER_SECOND)
+            position = max(position, cut_at_word(self.generated, min(guess, len(self.generated))))
+        if self._spans:
+            last = self._spans[-1]
+            last.end = max(last.start, min(position, len(self.generated)))
+        self._origin = self.seconds
+        self._cursor = position
+        self._spans.append(_Span(position, None, self.seconds))
+        return position
+
+    def heard(self, seconds: float) -> Heard:
+        """What was heard when `seconds` of the audio have been played."""
+        if self.complete and seconds >= self.seconds - 0.0005:
+            return self.all_text()
+        span = None
+        for candidate in self._spans:
+            if candidate.began <= seconds + 1e-9:
+                span = candidate
+        if span is None or seconds <= 0:
+            return Heard("", False)
+        last = 0
+        later = False
+        for _, ended, end in self._words:
+            if ended <= seconds + 1e-6:
+                last = end
+            else:
+                later = True
+                break
+        if self._words and (later or last >= span.start) and self._linked:
+            position = max(last, self._before(span))
+            return Heard(self._cut(self._past_punctuation(position)), False)
+        return Heard(self._cut(self._proportion(span, seconds)), True)
+
+    def all_text(self) -> Heard:
+        """Everything generated so far, for a segment without a voice."""
+        return Heard(self.generated, False)
+
+    def _past_punctuation(self, position: int) -> int:
+        text = self.generated
+        while position < len(text) and not text[position].isspace() and not text[position].isalnum():
+            position += 1
+        return position
+
+    def _before(self, span: _Span) -> int:
+        position = 0
+        for candidate in self._spans:
+            if candidate is span:
+                break
+            if candidate.end is not None:
+                position = max(position, candidate.end)
+        return position
+
+    def _proportion(self, span: _Span, seconds: float) -> int:
+        if not self._linked and self.complete:
+            # A node changed the text: only the whole can be compared with the whole.
+            return int(len(self.generated) * seconds / max(self.seconds, 1e-9))
+        if span.ended is not None and span.end is not None:
+            share = (seconds - span.began) / max(span.ended - span.began, 1e-9)
+            return span.start + int((span.end - span.start) * min(share, 1.0))
+        length = (span.end if span.end is not None else len(self.generated)) - span.start
+        guess = int((seconds - span.began) * CHARACTERS_PER_SECOND)
+        return span.start + min(length, guess)
+
+    def _cut(self, position: int) -> str:
+        return self.generated[: cut_at_word(self.generated, position)]
+
+    def _end_span(self) -> None:
+        if self._spans and self._spans[-1].ended is None:
+            self._spans[-1].ended = self.seconds

@@ -1,0 +1,83 @@
+"""Who listens to a session's events."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from ..clock import real_time
+from ..errors import did_you_mean
+from ..events import EVENTS, ErrorEvent
+
+_NAMES = tuple(event.name for event in EVENTS)
+SLOW = 0.005
+"""Seconds of real time from which a listener is named in the log: it holds up every call of the loop."""
+
+log = logging.getLogger("antiphon.session")
+
+Listener = Callable[[Any], object]
+
+
+class Listeners:
+    """Callbacks by event name; `"*"` gets every event."""
+
+    def __init__(self) -> None:
+        self._listeners: dict[str, list[Listener]] = {}
+
+    def add(self, name: str, listener: Listener) -> None:
+        """Subscribes. Raises `ValueError` for an unknown name, `TypeError` for an `async def`."""
+        if name != "*" and name not in _NAMES:
+            raise ValueError(
+                f"a session has no event {name!r} (it has: {', '.join(sorted(_NAMES))})"
+                + did_you_mean(name, _NAMES)
+            )
+        if inspect.iscoroutinefunction(listener):
+            raise TypeError(
+                f"the listener {_name(listener)} for {name!r} is an `async def`; give a plain function "
+                "that starts a task: `asyncio.create_task(…)`"
+            )
+        self._listeners.setdefault(name, []).append(listener)
+
+    def remove(self, name: str, listener: Listener) -> None:
+        """Unsubscribes. Raises `ValueError` when it was not subscribed."""
+        listeners = self._listeners.get(name, [])
+        if listener not in listeners:
+            raise ValueError(f"{_name(listener)} does not listen to {name!r}")
+        listeners.remove(listener)
+
+    def wants(self, name: str) -> bool:
+        """Whether anybody listens to that event."""
+        return bool(self._listeners.get(name) or self._listeners.get("*"))
+
+    def deliver(self, event: Any) -> list[tuple[Listener, Exception]]:
+        """Calls the listeners in order of subscription; returns what they raised."""
+        failures: list[tuple[Listener, Exception]] = []
+        name = event.name
+        listeners = self._listeners.get(name, ())
+        everything = self._listeners.get("*", ())
+        if not listeners and not everything:
+            return failures
+        for listener in (*listeners, *everything):
+            began = real_time()
+            try:
+                listener(event)
+            except Exception as error:
+                log.exception("the listener %s of %r failed", _name(listener), name)
+                if not isinstance(event, ErrorEvent):
+                    failures.append((listener, error))
+            took = real_time() - began
+            if took > SLOW and not asyncio.get_running_loop().get_debug():
+                log.warning(
+                    "the listener %s of %r took %.0f ms; move the work to a task or thread",
+                    _name(listener),
+                    name,
+                    took * 1000,
+                )
+        return failures
+
+
+def _name(listener: Listener) -> str:
+    return getattr(listener, "__qualname__", repr(listener))

@@ -1,0 +1,74 @@
+"""The one writer's inbox: commands run to completion in the caller's own call."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from ..clock import cpu_time
+
+
+class Mailbox:
+    """Runs commands one after another, then tells the listeners.
+
+    A command is a handler, a plain function that never awaits, and its arguments. `post` runs it at
+    once when nothing else is running, else after what is: so a barge-in reaches the transport within
+    the call that detected it, and no handler ever sees another's half-done work. What handlers
+    `notify` is delivered in order when the commands have run out; listeners may post in turn.
+    """
+
+    __slots__ = ("_busy", "_commands", "_deliver", "_delivering", "_failed", "_notices", "_settle", "spent")
+
+    def __init__(
+        self,
+        *,
+        settle: Callable[[], None],
+        deliver: Callable[[Any], None],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._commands: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._notices: deque[Any] = deque()
+        self._busy = False
+        self._delivering = False
+        self.spent = 0.0
+        """CPU seconds spent in commands so far."""
+        self._settle = settle
+        self._deliver = deliver
+        self._failed = failed
+
+    def post(self, handler: Callable[..., None], *args: Any) -> None:
+        """Runs `handler(*args)` now, or after the command that is running."""
+        self._commands.append((handler, args))
+        if not self._busy:
+            self._drain()
+
+    def notify(self, event: Any) -> None:
+        """Delivers `event` when the commands have run out."""
+        self._notices.append(event)
+        if not self._busy:
+            self._drain()
+
+    def _drain(self) -> None:
+        commands = self._commands
+        self._busy = True
+        began = cpu_time()
+        try:
+            while commands:
+                handler, args = commands.popleft()
+                try:
+                    handler(*args)
+                except Exception as error:
+                    self._failed(error)
+                if not commands:
+                    self._settle()
+        finally:
+            self._busy = False
+            self.spent += cpu_time() - began
+        if self._notices and not self._delivering:
+            self._delivering = True
+            try:
+                while self._notices:
+                    self._deliver(self._notices.popleft())
+            finally:
+                self._delivering = False

@@ -1,0 +1,370 @@
+"""Replying: LLM steps with tools between them, for one reply after another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent, ModelSettings
+from ..chat import ChatContext, ChatItem, ChatMessage, FunctionCall, FunctionCallOutput, ProviderNote
+from ..errors import StopResponse
+from ..events import ReplySkipped
+from ..llm import Finish, LLMEvent, ProviderData, Reasoning, TextDelta, ToolCall, ToolChoice
+from ..scopes import Scope, current_scope
+from ..speech import SpeechHandle
+from ..streams import Usage
+from ..tools import Tool, collect_tools
+from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
+from .segment import Segment
+from .tool_calls import STILL_RUNNING, Step, Verdict
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+    from .timeline import Timeline
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Reply:
+    """One reply on its way."""
+
+    handle: SpeechHandle
+    agent: Agent | None
+    """None while it waits for the agent that a hand-off makes active."""
+    message: ChatMessage | None = None
+    """The user turn that it answers, for the hook."""
+    instructions: str | None = None
+    tool_choice: ToolChoice = "auto"
+    tools: list[Any] | None = None
+    """None: those of the agent and the session."""
+    overrides: dict[str, Any] = field(default_factory=dict)
+    timeline: Timeline | None = None
+    turn_ctx: ChatContext | None = None
+    """The context as the user's hook has edited it."""
+    task: asyncio.Task[None] | None = None
+    step: Step | None = None
+    segment: Segment | None = None
+    """The first one, until the LLM is asked."""
+    unless_asked_since: int | None = None
+    """For a late result: drop the reply when the LLM has been asked since."""
+    answered_turn: bool = False
+
+
+class Replying:
+    """The replies for which an LLM or tools are at work, or about to be."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self.active: dict[SpeechHandle, Reply] = {}
+        self.requests = 0
+        """LLM requests made so far."""
+
+    @property
+    def idle(self) -> bool:
+        """Nobody thinks."""
+        return not self.active
+
+    @property
+    def thinking(self) -> bool:
+        """An LLM or a tool is at work on a reply (not merely queued behind other speech)."""
+        return any(reply.task is not None for reply in self.active.values())
+
+    # Beginning
+
+    def begin(self, reply: Reply, agent: Agent) -> None:
+        """Takes a reply for the active agent: runs the hook if there is one, else queues its words."""
+        reply.agent = agent
+        reply.handle._agent = agent
+        self.active[reply.handle] = reply
+        if reply.message is not None and _has_hook(agent):
+            reply.task = self._c.tasks.start(self._run(reply, hook=True), "reply")
+            return
+        self._queue_first(reply, lambda: self._start(reply))
+
+    def _queue_first(self, reply: Reply, on_granted: Any) -> None:
+        assert reply.agent is not None
+        reply.segment = self._c.new_segment(
+            reply.handle, reply.agent, on_granted=on_granted, timeline=reply.timeline
+        )
+        self._c.speaking.enqueue(reply.segment)
+
+    def _start(self, reply: Reply) -> None:
+        if reply.unless_asked_since is not None and reply.unless_asked_since != self.requests:
+            self._drop(reply)
+            return
+        reply.task = self._c.tasks.start(self._run(reply), "reply")
+
+    def _drop(self, reply: Reply) -> None:
+        self.active.pop(reply.handle, None)
+        if reply.segment is not None:
+            self._c.speaking.cut(reply.segment)
+
+    # The reply's own task
+
+    async def _run(self, reply: Reply, *, hook: bool = False) -> None:
+        agent = reply.agent
+        assert agent is not None
+        try:
+            if hook:
+                if not await self._user_hook(reply, agent):
+                    self._c.post(self._ended, reply, None)
+                    return
+                granted = asyncio.get_running_loop().create_future()
+                self._c.post(self._queue_first, reply, lambda: _set(granted))
+                await granted
+            await self._steps(reply, agent)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self._c.post(self._failed, reply, error)
+        else:
+            self._c.post(self._ended, reply, None)
+
+    async def _user_hook(self, reply: Reply, agent: Agent) -> bool:
+        message = reply.message
+        assert message is not None
+        context = agent._chat_ctx.copy()
+        if context.get_by_id(message.id) is not None:
+            context.remove(message.id)
+        scope = Scope("on_user_turn_completed", agent, handle=reply.handle)
+        token = current_scope.set(scope)
+        before = message.content
+        try:
+            await agent.on_user_turn_completed(context, message)
+        except StopResponse:
+            self._c.notify(ReplySkipped(reason="the hook wants no reply", at=self._c.now()))
+            return False
+        except Exception as error:
+            self._c.log.error("on_user_turn_completed of %r failed", agent.id, exc_info=error)
+            self._c.post(self._c.report_error, error, "hook", True, "on_user_turn_completed")
+        finally:
+            scope.is_open = False
+            current_scope.reset(token)
+        if message.content != before:
+            self._c.post(self._c.recorder.updated, message, agent._chat_ctx)
+        if message.id not in context:
+            context.append(message)
+        reply.turn_ctx = context
+        return True
+
+    async def _steps(self, reply: Reply, agent: Agent) -> None:
+        choice = reply.tool_choice
+        rounds = 0
+        while True:
+            step = self._open_step(reply, agent, choice, rounds)
+            await self._ask(reply, step, choice)
+            if not step.calls:
+                if not step.segment.ledger.generated.strip():
+                    self._skip("the model said nothing")
+                return
+            if not step.complete:
+                step.waiter = asyncio.get_running_loop().create_future()
+                await step.waiter
+            verdict = self._c.tool_calls.conclude(step)
+            if verdict.handoff is not None:
+                self._c.post(self._c.switching.from_step, verdict.handoff, step)
+            if not verdict.wants_reply:
+                if verdict.handoff is None:
+                    self._skip("the tools gave nothing to say")
+                return
+            rounds += 1
+            if verdict.handoff is not None or rounds >= self._c.max_tool_steps:
+                choice = "none"
+            elif choice != "none":
+                choice = "auto"
+
+    def _open_step(self, reply: Reply, agent: Agent, choice: ToolChoice, round: int) -> Step:
+        segment = reply.segment
+        reply.segment = None
+        id = self._c.ids.new("step")
+        if segment is None:
+            segment = self._c.new_segment(reply.handle, agent, timeline=reply.timeline)
+            self._c.post(self._c.speaking.enqueue, segment)
+        segment.step_id = id
+        if reply.tools is not None:
+            tools = collect_tools(reply.tools)
+        else:
+            tools = self._c.tools_of(agent)
+        step = Step(
+            id,
+            handle=reply.handle,
+            agent=agent,
+            segment=segment,
+            tools=tools,
+            tools_off=choice == "none",
+            timeline=reply.timeline,
+        )
+        reply.step = step
+        segment.place = self._c.recorder.keep_place(agent)
+        return step
+
+    async def _ask(self, reply: Reply, step: Step, choice: ToolChoice) -> None:
+        agent, segment, timeline = step.agent, step.segment, reply.timeline
+        await self._c.speaking.settled()
+        context = self._context(reply, step)
+        tools = [] if choice == "none" else list(step.tools.values())
+        settings = ModelSettings(tool_choice=choice if tools else "none", overrides=reply.overrides)
+        self.requests += 1
+        if timeline is not None and timeline.llm_request is None:
+            timeline.llm_request = self._c.now()
+        stack = StreamStack()
+        stream_stack.set(stack)
+        self._c.announce_request(agent)
+        try:
+            stream: Any
+            if is_default(agent, "llm_node"):
+                stream = self._c.llm_stream(agent, context, tools, settings)
+                stack.register(stream)
+            else:
+                stream = await node_stream(
+                    call_node(agent, "llm_node", context.copy(), tools, settings=settings)
+                )
+                if stream is None:
+                    return
+                stack.register(stream)
+            async for event in stream:
+                self._on_event(reply, step, event)
+        finally:
+            await stack.aclose()
+            self._c.post(self._llm_ended, step)
+
+    def _on_event(self, reply: Reply, step: Step, event: str | LLMEvent) -> None:
+        segment, timeline = step.segment, reply.timeline
+        if type(event) is TextDelta:
+            event = event.text
+        if isinstance(event, str):
+            if not event:
+                return
+            if timeline is not None and timeline.llm_first_token is None:
+                timeline.llm_first_token = self._c.now()
+            self._c.add_words(segment, event)
+        elif isinstance(event, ToolCall):
+            segment.flush()
+            self._c.post(self._c.tool_calls.begin, step, event)
+        elif isinstance(event, Usage):
+            self._c.usage.add(self._c.slots.label(step.agent, "llm"), event)
+        elif isinstance(event, ProviderData):
+            note = ProviderNote(
+                id=self._c.recorder.item_id(),
+                provider=self._c.slots.provider(step.agent, "llm"),
+                data=event.data,
+                step_id=step.id,
+                created_at=self._c.now(),
+            )
+            step.agent._chat_ctx.append(note)
+        elif not isinstance(event, Finish | Reasoning):
+            self._c.unknown_event("llm", event)
+
+    def _llm_ended(self, step: Step) -> None:
+        step.llm_done = True
+        self._c.end_words(step.segment)
+        self._c.tool_calls.check(step)
+
+    # What the LLM is shown
+
+    def _context(self, reply: Reply, step: Step) -> ChatContext:
+        context = step.agent._chat_ctx
+        own = False
+        if reply.turn_ctx is not None and reply.message is not None:
+            since = context.index_by_id(reply.message.id)
+            later: Iterable[ChatItem] = () if since is None else context.items[since + 1 :]
+            context, own = reply.turn_ctx.copy(), True
+            for item in later:
+                if item not in context:
+                    context.append(item)
+        pending = self._c.tool_calls.running
+        if pending:
+            if not own:
+                context, own = context.copy(), True
+            _show_pending(context, {call.item.call_id for call in pending.values()})
+        if reply.instructions is not None:
+            if not own:
+                context, own = context.copy(), True
+            context.append(
+                ChatMessage(id=f"{step.id}_instructions", role="system", content=reply.instructions)
+            )
+        return context
+
+    # Ending
+
+    def _skip(self, reason: str) -> None:
+        self._c.notify(ReplySkipped(reason=reason, at=self._c.now()))
+
+    def _ended(self, reply: Reply, error: BaseException | None) -> None:
+        self.active.pop(reply.handle, None)
+        if reply.segment is not None:
+            self._c.speaking.cut(reply.segment)
+        if error is not None:
+            reply.handle._error_occurred(error)
+        self._c.check_done(reply.handle)
+
+    def _failed(self, reply: Reply, error: BaseException) -> None:
+        self._c.log.debug("a reply of %s failed", reply.agent, exc_info=error)
+        self._c.report_error(error, "llm", False)
+        self._ended(reply, error)
+
+    def stop_text(self, segment: Segment) -> None:
+        """The TTS has failed for good: the LLM need not go on with that segment."""
+        for reply in list(self.active.values()):
+            if reply.step is not None and reply.step.segment is segment and not reply.step.calls:
+                if reply.task is not None:
+                    reply.task.cancel()
+                self._ended(reply, None)
+
+    def interrupt(self, reply: Reply) -> None:
+        """Stops a reply's thinking; its tools run on, detached."""
+        self.active.pop(reply.handle, None)
+        reply.handle._mark_interrupted()
+        if reply.task is not None:
+            with suppress(RuntimeError):
+                reply.task.cancel()
+        if reply.step is not None and not reply.step.concluded:
+            self._c.tool_calls.detach(reply.step)
+
+    def late_result(self, step: Step, verdict: Verdict) -> None:
+        """The tools of an interrupted step have ended."""
+        if step.agent is not self._c.agent or self._c.closing_begun:
+            return
+        if verdict.handoff is not None:
+            self._c.switching.from_step(verdict.handoff, step)
+            return
+        if verdict.wants_reply:
+            self._c.reply_late(self.requests)
+
+
+def _has_hook(agent: Agent) -> bool:
+    return (
+        type(agent).on_user_turn_completed is not Agent.on_user_turn_completed
+        or "on_user_turn_completed" in vars(agent)
+    )
+
+
+def _show_pending(context: ChatContext, pending: set[str]) -> None:
+    items = context.items
+    answered = {item.call_id for item in items if isinstance(item, FunctionCallOutput)}
+    for index in range(len(items) - 1, -1, -1):
+        item = items[index]
+        if isinstance(item, FunctionCall) and item.call_id in pending - answered:
+            items.insert(
+                index + 1,
+                FunctionCallOutput(
+                    id=f"{item.id}_pending",
+                    call_id=item.call_id,
+                    name=item.name,
+                    output=STILL_RUNNING,
+                ),
+            )
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def all_tools(agent: Agent, shared: dict[str, Tool]) -> dict[str, Tool]:
+    """The agent's tools, then the session's that it does not have itself."""
+    if not shared:
+        return agent._tools
+    return {**shared, **agent._tools} if agent._tools else shared

@@ -1,0 +1,277 @@
+"""Segments: one LLM step's words, or one `say`, on their way to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from ..audio import AudioFrame, Resampler
+from ..chat import ChatMessage
+from ..transport import Played
+from ..tts import Audio
+from .ledger import Ledger
+from .recording import Place
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..speech import SpeechHandle
+    from .timeline import Timeline
+
+READ_AHEAD = 5.0
+"""Seconds of audio a TTS may make ahead of playout."""
+
+
+class SegmentState(Enum):
+    """Where a segment stands."""
+
+    QUEUED = auto()
+    GRANTED = auto()
+    """It has the floor and nothing of it has been played."""
+    PLAYING = auto()
+    DONE = auto()
+
+
+class Segment:
+    """Holds a segment's text, its audio that waits to be played, and its ledger."""
+
+    __slots__ = (
+        "_base",
+        "_carry",
+        "_frame_bytes",
+        "_frames",
+        "_on_granted",
+        "_parts",
+        "_played_out",
+        "_rate",
+        "_resampler",
+        "_room",
+        "_sent",
+        "agent",
+        "audio_done",
+        "early",
+        "flushes",
+        "handle",
+        "id",
+        "ledger",
+        "place",
+        "pushed",
+        "record",
+        "state",
+        "step_id",
+        "task",
+        "text_done",
+        "text_waiter",
+        "timeline",
+        "voiced",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        handle: SpeechHandle,
+        agent: Agent,
+        voiced: bool,
+        sample_rate: int,
+        frame_ms: int,
+        record: bool = True,
+        on_granted: Callable[[], None] | None = None,
+        timeline: Timeline | None = None,
+        step_id: str | None = None,
+    ) -> None:
+        self.id = id
+        self.handle = handle
+        self.agent = agent
+        self.voiced = voiced
+        """False where there is no TTS or nobody to play audio to: text counts as heard when it comes."""
+        self.record = record
+        self.step_id = step_id
+        self.timeline = timeline
+        self.state = SegmentState.QUEUED
+        self.ledger = Ledger()
+        self.text_done = False
+        self.audio_done = False
+        self.flushes = 0
+        """How often `flush` was asked for: a source passes a `Flush` on when the count has moved."""
+        self.text_waiter: asyncio.Future[None] | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.place: Place | None = None
+        self.early: ChatMessage | None = None
+        """The message shown to the LLM before it was heard, for a step in progress."""
+        self.pushed = 0
+        self._on_granted = on_granted
+        self._rate = sample_rate
+        self._frame_bytes = sample_rate * frame_ms // 1000 * 2
+        self._frames: deque[AudioFrame] = deque()
+        self._carry = bytearray()
+        self._resampler: Resampler | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._sent: deque[AudioFrame] = deque()
+        self._parts = 0
+        self._base = 0
+        self._played_out: list[asyncio.Future[None]] = []
+
+    def __repr__(self) -> str:
+        return f"Segment({self.id}, {self.state.name}, {self.ledger.generated[:20]!r})"
+
+    # The floor
+
+    def granted(self) -> None:
+        """It has the floor now."""
+        self.state = SegmentState.GRANTED
+        callback, self._on_granted = self._on_granted, None
+        if callback is not None:
+            callback()
+
+    async def played_out(self) -> None:
+        """Waits until it is done."""
+        if self.state is not SegmentState.DONE:
+            waiter = asyncio.get_running_loop().create_future()
+            self._played_out.append(waiter)
+            await waiter
+
+    def stop(self) -> None:
+        """Ends its voicing and wakes whoever waits for its end."""
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+        self._frames.clear()
+        self._carry.clear()
+        for waiter in self._played_out:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._played_out.clear()
+        self.made_room()
+
+    # Text
+
+    def add_text(self, text: str) -> None:
+        """More words of the model, or of `say`."""
+        self.ledger.add_text(text)
+        self.wake_source()
+
+    def flush(self) -> None:
+        """Nothing follows for a while: speak what is there."""
+        self.flushes += 1
+        self.wake_source()
+
+    def end_text(self) -> None:
+        """No more words will come."""
+        self.text_done = True
+        self.wake_source()
+
+    def wake_source(self) -> None:
+        """Wakes the reader of the text."""
+        waiter = self.text_waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # Audio
+
+    @property
+    def has_audio(self) -> bool:
+        """Whether a frame waits to be played."""
+        return bool(self._frames) or (self.audio_done and bool(self._carry))
+
+    @property
+    def ahead(self) -> float:
+        """Seconds of audio that wait to be given to the transport."""
+        return len(self._frames) * self._frame_bytes / (2 * self._rate)
+
+    def add_audio(self, audio: Audio) -> None:
+        """Audio of the TTS, at its own rate."""
+        data = audio.data
+        self.ledger.add_audio(len(data) / (2 * audio.sample_rate))
+        if audio.sample_rate != self._rate:
+            resampler = self._resampler
+            if resampler is None or resampler.from_rate != audio.sample_rate:
+                self._flush_resampler()
+                resampler = self._resampler = Resampler(audio.sample_rate, self._rate)
+            data = resampler.push(data)
+        self._cut_frames(data)
+
+    def end_audio(self) -> None:
+        """No more audio will come."""
+        self._flush_resampler()
+        self.audio_done = True
+
+    def _flush_resampler(self) -> None:
+        if self._resampler is not None:
+            self._cut_frames(self._resampler.flush())
+            self._resampler = None
+
+    def _cut_frames(self, data: bytes) -> None:
+        size, carry, frames, rate = self._frame_bytes, self._carry, self._frames, self._rate
+        if not carry and len(data) == size:
+            frames.append(AudioFrame(data, rate))
+            return
+        carry += data
+        whole = len(carry) // size * size
+        if whole:
+            view = bytes(carry[:whole])
+            del carry[:whole]
+            for offset in range(0, whole, size):
+                frames.append(AudioFrame(view[offset : offset + size], rate))
+
+    def take_frame(self) -> AudioFrame | None:
+        """The next frame to play, or None when there is none yet."""
+        if self._frames:
+            return self._frames.popleft()
+        if self.audio_done and self._carry:
+            data = bytes(self._carry)
+            self._carry.clear()
+            return AudioFrame(data, self._rate)
+        return None
+
+    async def room(self) -> None:
+        """Waits while the TTS is too far ahead of playout."""
+        while self.ahead > READ_AHEAD and self.state is not SegmentState.DONE:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def made_room(self) -> None:
+        """Wakes the TTS when enough has been played."""
+        room = self._room
+        if room is not None and not room.done():
+            if self.ahead <= READ_AHEAD or self.state is SegmentState.DONE:
+                room.set_result(None)
+
+    # Position
+
+    @property
+    def part(self) -> str:
+        """The id that the transport knows it by; a new one after each emulated pause."""
+        return self.id if not self._parts else f"{self.id}.{self._parts}"
+
+    def played_seconds(self, played: Played | None) -> float:
+        """Seconds of its audio that were played."""
+        samples = self._base
+        if played is not None and played.segment == self.part:
+            samples += played.samples
+        return samples / self._rate
+
+    def remember(self, frame: AudioFrame) -> None:
+        """Keeps a pushed frame until it has surely been played, for an emulated pause."""
+        self._sent.append(frame)
+        while len(self._sent) > 100:
+            self._sent.popleft()
+
+    def rewind(self, played: Played | None) -> None:
+        """Puts back what the transport has cleared unplayed, to be pushed again."""
+        done = played.samples if played is not None and played.segment == self.part else 0
+        unplayed = self.pushed - self._base - done
+        back: deque[AudioFrame] = deque()
+        while unplayed > 0 and self._sent:
+            frame = self._sent.pop()
+            if frame.samples > unplayed:
+                data = frame.data[-2 * unplayed :]
+                frame = AudioFrame(data, frame.sample_rate)
+            back.appendleft(frame)
+            unplayed -= frame.samples
+        self._frames.extendleft(reversed(back))
+        self._sent.clear()
+        self._base += done
+        self.pushed = self._base
+        self._parts += 1

@@ -1,0 +1,225 @@
+"""Filling the slots: from what users wrote to built and loaded objects."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
+
+from ..clock import real_time
+from ..errors import AntiphonError, ProviderError, SlotMissing
+from ..model import Model
+from ..provider import SlotName
+from ..stt import BatchSTT
+from ..tts import WholeTextTTS
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+
+SLOTS: tuple[SlotName, ...] = ("stt", "llm", "tts", "vad", "turn_detector")
+
+log = logging.getLogger("antiphon.session")
+
+
+class Builder(Protocol):
+    """What is needed of the registry."""
+
+    def build(self, model: str | Model, slot: SlotName) -> Any: ...
+
+    def check(self, model: str | Model, slot: SlotName) -> Any: ...
+
+
+class _Filled:
+    __slots__ = ("label", "loaded", "object", "provider")
+
+    def __init__(self, object: Any, label: str, provider: str, loaded: bool) -> None:
+        self.object = object
+        self.label = label
+        self.provider = provider
+        self.loaded = loaded
+
+
+class Slots:
+    """Resolves slots: an agent's own, else the session's. Every value is built once."""
+
+    def __init__(self, registry: Builder | None, session: Mapping[SlotName, Any]) -> None:
+        self._registry = registry
+        self._session = dict(session)
+        self._filled: dict[tuple[SlotName, Any], _Filled] = {}
+        self._by_agent: WeakKeyDictionary[Agent, dict[SlotName, _Filled | None]] = (
+            WeakKeyDictionary()
+        )
+
+    def changed(self, agent: Agent) -> None:
+        """Forgets what was resolved for an agent whose slots have been changed."""
+        self._by_agent.pop(agent, None)
+
+    def get(self, agent: Agent, slot: SlotName) -> Any:
+        """The built slot, or None when the agent has none."""
+        filled = self._resolve(agent, slot)
+        return None if filled is None else filled.object
+
+    def need(self, agent: Agent, slot: SlotName) -> Any:
+        """The built slot. Raises `SlotMissing` that names both places."""
+        built = self.get(agent, slot)
+        if built is None:
+            raise self.missing(agent, slot)
+        return built
+
+    def missing(self, agent: Agent, slot: SlotName) -> SlotMissing:
+        """The error for a slot that is needed and not filled."""
+        if slot in agent._slots and agent._slots[slot] is None:
+            return SlotMissing(
+                f"agent {agent.id!r} was given {slot}=None, but a reply needs it; leave it out to take "
+                "the session's"
+            )
+        return SlotMissing(
+            f"agent {agent.id!r} has no {slot}, and neither has its session; give one of them: "
+            f'Agent({slot}="…") or AgentSession({slot}="…")'
+        )
+
+    def label(self, agent: Agent, slot: SlotName) -> str:
+        """The model string of a slot, or the name of the class of an object."""
+        filled = self._resolve(agent, slot)
+        return "none" if filled is None else filled.label
+
+    def provider(self, agent: Agent, slot: SlotName) -> str:
+        """The provider's name."""
+        filled = self._resolve(agent, slot)
+        return "none" if filled is None else filled.provider
+
+    def _resolve(self, agent: Agent, slot: SlotName) -> _Filled | None:
+        resolved = self._by_agent.get(agent)
+        if resolved is None:
+            resolved = self._by_agent[agent] = {}
+        elif slot in resolved:
+            return resolved[slot]
+        value = agent._slots[slot] if slot in agent._slots else self._session.get(slot)
+        filled = None if value is None else self._fill(value, slot)
+        resolved[slot] = filled
+        return filled
+
+    def resolve_all(self, agent: Agent) -> None:
+        """Builds all slots of an agent, and its tools. Raises `ConfigurationError` and its kind."""
+        for slot in SLOTS:
+            try:
+                self._resolve(agent, slot)
+            except AntiphonError as error:
+                error.add_note(f"needed for the {slot} of agent {agent.id!r}")
+                raise
+        for tool in agent._tools.values():
+            prepare = getattr(tool, "prepare", None)
+            if prepare is not None:
+                prepare()
+
+    def _fill(self, value: Any, slot: SlotName) -> _Filled:
+        if isinstance(value, list | tuple):
+            return self._fill(self._first_usable(value, slot), slot)
+        key = (slot, value if isinstance(value, str | Model) else id(value))
+        filled = self._filled.get(key)
+        if filled is None:
+            if isinstance(value, str | Model):
+                label = value if isinstance(value, str) else value.string
+                built = self._builder().build(value, slot)
+                filled = _Filled(built, label, label.partition("/")[0], not _has_work(built))
+            else:
+                built = _adapted(value)
+                name = type(value).__name__
+                filled = _Filled(built, name, name, not _has_work(built))
+            self._filled[key] = filled
+        return filled
+
+    def _first_usable(self, values: Iterable[Any], slot: SlotName) -> Any:
+        errors: list[AntiphonError] = []
+        for value in values:
+            if not isinstance(value, str | Model):
+                return value
+            try:
+                self._builder().check(value, slot)
+            except AntiphonError as error:
+                errors.append(error)
+            else:
+                return value
+        raise errors[0]
+
+    def _builder(self) -> Builder:
+        if self._registry is None:
+            from ..registry import default_registry
+
+            self._registry = default_registry()
+        return self._registry
+
+    # Loading
+
+    def unloaded(self, agent: Agent) -> list[Any]:
+        """Slots of an agent that have been built and not loaded."""
+        return [
+            filled
+            for filled in (self._resolve(agent, slot) for slot in SLOTS)
+            if filled is not None and not filled.loaded
+        ]
+
+    async def load(self, agent: Agent) -> None:
+        """Loads and prewarms the slots of an agent, before the conversation begins."""
+        waiting = self.unloaded(agent)
+        for filled in waiting:
+            filled.loaded = True
+            filled.object.load()
+        if waiting:
+            results = await asyncio.gather(
+                *(_prewarm(filled) for filled in waiting), return_exceptions=True
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    async def load_late(self, agent: Agent) -> None:
+        """The same in mid-call: in threads, while the audio made ahead keeps playing."""
+        for filled in self.unloaded(agent):
+            filled.loaded = True
+            began = real_time()
+            await asyncio.get_running_loop().run_in_executor(None, filled.object.load)
+            await _prewarm(filled)
+            log.warning(
+                "%s was first used in mid-call and took %.0f ms to load; give it to the session or "
+                "to App(prewarm=[…]) to load it at the start",
+                filled.label,
+                (real_time() - began) * 1000,
+            )
+
+
+def _adapted(value: Any) -> Any:
+    if isinstance(value, BatchSTT):
+        from ..adapters import adapt_stt
+
+        return adapt_stt(value)
+    if isinstance(value, WholeTextTTS):
+        from ..adapters import adapt_tts
+
+        return adapt_tts(value)
+    return value
+
+
+def _has_work(built: Any) -> bool:
+    # Most scripted and in-process slots have nothing to load: no thread and no task for them.
+    for kind in type(built).__mro__:
+        if kind.__module__.startswith("antiphon.") and kind.__name__ in _SEAM_CLASSES:
+            break
+        if "load" in vars(kind) or "prewarm" in vars(kind):
+            return True
+    return False
+
+
+_SEAM_CLASSES = {"STT", "LLM", "TTS", "VAD", "TurnDetector"}
+
+
+async def _prewarm(filled: _Filled) -> None:
+    try:
+        await filled.object.prewarm()
+    except ProviderError as error:
+        # A server that does not answer now may answer when it is needed, with retries.
+        if not error.retryable:
+            raise
+        log.warning("%s could not be warmed up: %s", filled.label, error)

@@ -1,0 +1,255 @@
+"""Speaking: one segment at a time has the floor; its audio is paced to playout and stops at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ..transport import Played, Transport
+from .segment import Segment, SegmentState
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+AHEAD = 0.4
+"""Seconds of audio given to the transport ahead of playout."""
+WAKE = 0.2
+"""Seconds left there when the next are given: one timer per 0.2 s instead of one per frame."""
+SETTLE = 0.25
+"""Seconds to wait for a better playout position from a transport that reports one."""
+
+
+class Speaking:
+    """The queue for the floor, and the segment that has it."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self._loop = conversation.loop
+        self.queue: deque[Segment] = deque()
+        self.current: Segment | None = None
+        self.paused = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._settling: dict[str, tuple[Segment, asyncio.TimerHandle]] = {}
+        self._waiting_settled: list[asyncio.Future[None]] = []
+        self.transport: Transport | None = None
+        self._emulate_pause = False
+
+    def attach(self, transport: Transport | None) -> None:
+        """Takes the transport that plays; None for a session of text."""
+        if transport is not None and transport.capabilities.audio_out:
+            self.transport = transport
+            self._emulate_pause = transport.capabilities.pause == "emulated"
+            transport.on_played = lambda played: self._c.post(self._on_played, played)
+
+    # The queue
+
+    @property
+    def idle(self) -> bool:
+        """Nothing has the floor, waits for it, or waits for its playout position."""
+        return self.current is None and not self.queue and not self._settling
+
+    @property
+    def audible(self) -> bool:
+        """A segment is being played, and not paused."""
+        current = self.current
+        return current is not None and current.state is SegmentState.PLAYING and not self.paused
+
+    def enqueue(self, segment: Segment) -> None:
+        """Puts a segment behind those that wait already."""
+        self.queue.append(segment)
+
+    def segments(self) -> list[Segment]:
+        """The one with the floor, then those that wait."""
+        return ([self.current] if self.current is not None else []) + list(self.queue)
+
+    def advance(self) -> None:
+        """Gives the floor to the next segment, and audio to the transport, where nothing forbids it."""
+        while self.current is None and self.queue:
+            segment = self.queue.popleft()
+            self.current = segment
+            segment.granted()
+            if segment.state is SegmentState.DONE:
+                self.current = None
+        if self.current is not None and self.current.state is SegmentState.GRANTED:
+            self._pump()
+
+    # What comes from the voicing of a segment
+
+    def on_audio(self, segment: Segment) -> None:
+        """The segment has more audio, or has all of it."""
+        if segment is self.current:
+            self._pump()
+
+    def on_text(self, segment: Segment) -> None:
+        """A segment without a voice has more text, or has all of it."""
+        if segment is not self.current or segment.voiced:
+            return
+        if segment.state is SegmentState.GRANTED and segment.ledger.generated:
+            self._begin(segment)
+        if segment.text_done:
+            self._finish(segment)
+
+    # Playing
+
+    def _pump(self) -> None:
+        segment, transport = self.current, self.transport
+        if segment is None or self.paused:
+            return
+        if not segment.voiced or transport is None:
+            self.on_text(segment)
+            return
+        if segment.state is SegmentState.GRANTED:
+            if not segment.has_audio:
+                if segment.audio_done:
+                    self._finish(segment)
+                return
+            if self._c.turns.holds(segment):
+                return
+            self._begin(segment)
+        buffered = transport.buffered()
+        while buffered < AHEAD:
+            frame = segment.take_frame()
+            if frame is None:
+                break
+            transport.push(frame, segment.part)
+            if self._emulate_pause:
+                segment.remember(frame)
+            segment.pushed += frame.samples
+            buffered += frame.duration
+        segment.made_room()
+        if segment.has_audio:
+            self._wake_in(buffered - WAKE)
+        elif segment.audio_done:
+            self._wake_in(transport.buffered())
+
+    def _wake_in(self, delay: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(max(delay, 0.0), self._c.post, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        segment, transport = self.current, self.transport
+        if segment is None or transport is None or self.paused:
+            return
+        if segment.has_audio or not segment.audio_done:
+            self._pump()
+            return
+        left = transport.buffered()
+        if left > 1e-6:
+            self._wake_in(left)
+        else:
+            self._finish(segment)
+
+    def _begin(self, segment: Segment) -> None:
+        segment.state = SegmentState.PLAYING
+        self._c.on_speech_started(segment)
+
+    def _finish(self, segment: Segment) -> None:
+        self._cancel_timer()
+        self.current = None
+        segment.state = SegmentState.DONE
+        segment.stop()
+        self._c.on_segment_done(segment, segment.ledger.all_text(), interrupted=False)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Pause, resume, cut
+
+    def pause(self) -> bool:
+        """Stops the audio at once, to go on later from the same sample. False when nothing plays."""
+        segment, transport = self.current, self.transport
+        if not self.audible or segment is None or transport is None or not segment.voiced:
+            return False
+        self._cancel_timer()
+        self.paused = True
+        if self._emulate_pause:
+            segment.rewind(transport.clear())
+        else:
+            transport.pause()
+        return True
+
+    def resume(self) -> None:
+        """Goes on after `pause`."""
+        if not self.paused:
+            return
+        self.paused = False
+        if self.transport is not None and not self._emulate_pause:
+            self.transport.resume()
+        self._pump()
+
+    def cut(self, segment: Segment) -> None:
+        """Ends a segment now; what was heard of it is settled as soon as it is known."""
+        if segment.state is SegmentState.DONE:
+            return
+        was_playing = segment.state is SegmentState.PLAYING
+        segment.state = SegmentState.DONE
+        segment.stop()
+        if segment is not self.current:
+            if segment in self.queue:
+                self.queue.remove(segment)
+            self._c.on_segment_done(segment, segment.ledger.heard(0.0), interrupted=True)
+            return
+        self._cancel_timer()
+        self.current = None
+        was_paused, self.paused = self.paused, False
+        if not was_playing:
+            self._c.on_segment_done(segment, segment.ledger.heard(0.0), interrupted=True)
+            return
+        if not segment.voiced or self.transport is None:
+            self._c.on_segment_done(segment, segment.ledger.all_text(), interrupted=True)
+            return
+        if was_paused and self._emulate_pause:
+            self._settle(segment, None, exact=True)
+            return
+        played = self.transport.clear()
+        if was_paused:
+            self.transport.resume()
+        exact = played is None or played.exact
+        waits = not exact and self.transport.capabilities.position == "reported"
+        self._settle(segment, played, exact=exact or not waits)
+
+    def _settle(self, segment: Segment, played: Played | None, *, exact: bool) -> None:
+        seconds = segment.played_seconds(played)
+        if exact:
+            self._c.on_segment_done(segment, segment.ledger.heard(seconds), interrupted=True)
+            return
+        timer = self._loop.call_later(
+            SETTLE, self._c.post, self._on_played, Played(segment.part, 0, False), seconds
+        )
+        self._settling[segment.part] = (segment, timer)
+
+    def _on_played(self, played: Played, seconds: float | None = None) -> None:
+        entry = self._settling.pop(played.segment, None)
+        if entry is None:
+            return
+        segment, timer = entry
+        timer.cancel()
+        if seconds is None:
+            seconds = segment.played_seconds(played)
+        self._c.on_segment_done(segment, segment.ledger.heard(seconds), interrupted=True)
+        if not self._settling:
+            for waiter in self._waiting_settled:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._waiting_settled.clear()
+
+    async def settled(self) -> None:
+        """Waits until it is known what was heard of everything that was cut."""
+        while self._settling:
+            waiter = self._loop.create_future()
+            self._waiting_settled.append(waiter)
+            await waiter
+
+    def aclose(self) -> None:
+        """Stops the timers."""
+        self._cancel_timer()
+        for _, timer in self._settling.values():
+            timer.cancel()
+        self._settling.clear()
+
+

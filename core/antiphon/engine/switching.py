@@ -1,0 +1,332 @@
+"""Switching: passing control from one agent to another, so that nothing said meanwhile is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent
+from ..chat import ChatContext, ChatItem, ChatMessage, FunctionCall
+from ..errors import AntiphonError, SessionClosed
+from ..events import SpeechDiscarded
+from ..handoffs import ContextChoice, Handoff, select_context
+from ..scopes import Scope, open_scope
+from .replying import Reply
+from .tool_calls import Step
+
+if TYPE_CHECKING:
+    from ..speech import SpeechHandle
+    from .conversation import Conversation
+
+ON_EXIT_BOUND = 5.0
+"""Seconds that `on_exit` may take while the session closes."""
+GRACE = 1.0
+"""Seconds that `on_enter` has to say something before the engine answers a held turn itself."""
+
+
+class Phase(Enum):
+    """Where the present switch stands."""
+
+    IDLE = auto()
+    WAITING = auto()
+    """The old agent's reply is still on its way."""
+    EXITING = auto()
+    """`on_exit` runs, and what the new agent needs is loaded."""
+    DRAINING = auto()
+    """What the old agent has queued is being played."""
+
+
+class Switch:
+    """One change of the active agent, asked for and not done yet. Awaiting it waits for its end."""
+
+    __slots__ = ("_c", "_waiters", "choice", "done", "error", "handle", "new", "step")
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        new: Agent,
+        *,
+        choice: ContextChoice | None = None,
+        handle: SpeechHandle | None = None,
+        step: Step | None = None,
+    ) -> None:
+        self._c = conversation
+        self.new = new
+        self.choice = choice
+        self.handle = handle
+        self.step = step
+        self.done = False
+        self.error: BaseException | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self.done:
+            scope = open_scope()
+            if scope is not None and scope.kind != "on_enter":
+                raise RuntimeError(
+                    f"the switch to agent {self.new.id!r} waits for the {scope}, which awaits the "
+                    "switch; leave out the `await`"
+                )
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            yield from waiter.__await__()
+        if self.error is not None:
+            raise self.error
+
+    def finish(self, error: BaseException | None = None) -> None:
+        """Wakes whoever waits."""
+        self.done = True
+        self.error = error
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()
+
+
+class Switching:
+    """The queue of switches, and the machine that moves the first of them on."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self.phase = Phase.IDLE
+        self.queue: deque[Switch] = deque()
+        self.enter_scope: Scope | None = None
+        self._enter_task: asyncio.Task[None] | None = None
+        self._exit_scope: Scope | None = None
+        self._exit_done = False
+        self.held: list[Reply | Any] = []
+        """Speech asked for from outside: it belongs to the agent that will be active."""
+        self.held_turns: list[tuple[ChatMessage, Any]] = []
+        """User turns of the window, recorded and not yet answered."""
+        self._grace: asyncio.TimerHandle | None = None
+        self._entered_requests = 0
+
+    @property
+    def next_agent(self) -> Agent | None:
+        """Who will be active when everything queued is done, or None."""
+        return self.queue[-1].new if self.queue else None
+
+    @property
+    def window_open(self) -> bool:
+        """From the decision to hand over until the new agent is active."""
+        return bool(self.queue)
+
+    # Asking
+
+    def refusal(self, agent: Agent) -> str | None:
+        """Why the conversation cannot be handed to `agent`, or None."""
+        try:
+            self.check(agent)
+        except AntiphonError as error:
+            self._c.post(self._c.report_error, error, "handoff", True, agent.id)
+            return f"the hand-off to {agent.id!r} is not possible: {error}"
+        except RuntimeError as error:
+            return str(error)
+        return None
+
+    def check(self, agent: Agent) -> None:
+        """Raises when `agent` cannot join: it is in another session, or a slot cannot be filled."""
+        runtime = agent._runtime
+        if runtime is not None and runtime is not self._c:
+            raise RuntimeError(
+                f"agent {agent.id!r} is active in another session; make a new one for this session"
+            )
+        self._c.slots.resolve_all(agent)
+
+    def from_step(self, handoff: Handoff, step: Step) -> None:
+        """A tool has handed over."""
+        self.request(
+            Switch(self._c, handoff.agent, choice=handoff.context, handle=step.handle, step=step)
+        )
+
+    def request(self, switch: Switch) -> None:
+        """Queues a switch."""
+        if self._c.closing_begun:
+            switch.finish(SessionClosed("the session is closing; it takes no other agent"))
+            return
+        self.queue.append(switch)
+
+    # Moving on
+
+    def advance(self) -> None:
+        """Takes every step that nothing stands in the way of."""
+        while self.queue and not self._c.closing_begun:
+            phase = self.phase
+            if phase is Phase.IDLE:
+                self.phase = Phase.WAITING
+            elif phase is Phase.WAITING:
+                if not self._may_exit(self.queue[0]):
+                    return
+                self._exit()
+            elif phase is Phase.EXITING:
+                if not self._exit_done:
+                    return
+                self._leave_scopes()
+                self.phase = Phase.DRAINING
+            elif phase is Phase.DRAINING:
+                if not (self._c.speaking.idle and self._c.replying.idle):
+                    return
+                self._switch()
+
+    def _may_exit(self, switch: Switch) -> bool:
+        if switch.handle is not None:
+            return switch.handle.done()
+        return self._c.replying.idle and self._c.speaking.idle
+
+    def _exit(self) -> None:
+        self.phase = Phase.EXITING
+        old, new = self._c.agent, self.queue[0].new
+        overridden = _overrides(old, "on_exit")
+        unloaded = self._c.slots.unloaded(new)
+        self._exit_done = not overridden and not unloaded
+        if self._exit_done:
+            return
+        scope = Scope("on_exit", old) if overridden else None
+        self._exit_scope = scope
+        self._c.tasks.start(self._run_exit(old, new, scope), f"on_exit of {old.id}")
+
+    async def _run_exit(self, old: Agent, new: Agent, scope: Scope | None) -> None:
+        loading = None
+        if self._c.slots.unloaded(new):
+            loading = asyncio.get_running_loop().create_task(self._c.slots.load_late(new))
+        if scope is not None:
+            await self._c.run_hook(old.on_exit, scope)
+        if loading is not None:
+            try:
+                await loading
+            except Exception as error:
+                self._c.post(self._c.report_error, error, "handoff", False, new.id)
+        self._c.post(self._on_exit_returned)
+
+    def _on_exit_returned(self) -> None:
+        self._exit_done = True
+
+    def _leave_scopes(self) -> None:
+        for scope in (self._exit_scope, self.enter_scope):
+            if scope is not None:
+                scope.is_open = False
+        if self._enter_task is not None and not self._enter_task.done():
+            self._enter_task.cancel()
+        self._exit_scope = self.enter_scope = self._enter_task = None
+
+    def _switch(self) -> None:
+        switch = self.queue.popleft()
+        old, new = self._c.agent, switch.new
+        self._complete_context(switch, old, new)
+        if new is not old:
+            old._runtime = None
+        self._c.activate(new)
+        self._c.recorder.handoff(old, new)
+        for message, _ in self.held_turns:
+            if message not in new._chat_ctx:
+                new._chat_ctx.append(message)
+        self.phase = Phase.IDLE
+        switch.finish()
+        self.enter(new)
+
+    def _complete_context(self, switch: Switch, old: Agent, new: Agent) -> None:
+        context = new._chat_ctx
+        if switch.choice is not None:
+            chosen: ChatContext = select_context(switch.choice, old._chat_ctx)
+            context.items = list(chosen.items)
+            new._place_instructions()
+            return
+        step = switch.step
+        if step is None or new is old:
+            return
+        ids = {call.item.call_id for call in step.calls}
+        if not any(isinstance(item, FunctionCall) and item.call_id in ids for item in context):
+            return
+        early = step.segment.early
+        if early is not None and early not in old._chat_ctx and early in context:
+            context.remove(early.id)
+        later: list[ChatItem] = []
+        begun = False
+        for item in old._chat_ctx:
+            if begun and item not in context:
+                later.append(item)
+            if isinstance(item, FunctionCall) and item.call_id in ids:
+                begun = True
+        for item in later:
+            if not (isinstance(item, ChatMessage) and item.role == "system"):
+                context.append(item)
+
+    # Entering
+
+    def enter(self, agent: Agent) -> None:
+        """Runs `on_enter` and lets what was held for this agent go on."""
+        self._entered_requests = self._c.replying.requests
+        if _overrides(agent, "on_enter"):
+            scope = Scope("on_enter", agent)
+            self.enter_scope = scope
+            self._enter_task = self._c.tasks.start(
+                self._run_enter(agent, scope), f"on_enter of {agent.id}"
+            )
+            if self.held_turns:
+                self._grace = self._c.loop.call_later(GRACE, self._c.post, self._answer_held, False)
+        else:
+            self._answer_held(True)
+        if not self.queue:
+            self.release_held()
+
+    async def _run_enter(self, agent: Agent, scope: Scope) -> None:
+        await self._c.run_hook(agent.on_enter, scope)
+        self._c.post(self._answer_held, True)
+
+    def release_held(self) -> None:
+        """Queues the speech that was held, for the agent that is active now."""
+        held, self.held = self.held, []
+        for start in held:
+            start()
+
+    def _answer_held(self, entered: bool) -> None:
+        """Answers the turns of the window, unless `on_enter` has asked for a reply that does."""
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        if not self.held_turns or self.window_open:
+            return
+        if self._c.replying.active or self._c.replying.requests != self._entered_requests:
+            self.held_turns.clear()
+            return
+        if not entered and self._c.speaking.segments():
+            # Its first words are being played: they may be all it has to say. Look again then.
+            self._grace = self._c.loop.call_later(GRACE, self._c.post, self._answer_held, False)
+            return
+        turns, self.held_turns = self.held_turns, []
+        message, timeline = turns[-1]
+        self._c.answer_turn(message, timeline)
+
+    def hold_turn(self, message: ChatMessage, timeline: Any) -> None:
+        """Keeps a user turn of the window for the agent that comes."""
+        self.held_turns.append((message, timeline))
+
+    def abandon(self) -> None:
+        """The session closes: nothing more is switched."""
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        for switch in self.queue:
+            switch.finish(SessionClosed("the session closed before the switch was done"))
+        self.queue.clear()
+        self.phase = Phase.IDLE
+        self._leave_scopes()
+        self.held.clear()
+
+
+def _overrides(agent: Agent, hook: str) -> bool:
+    return getattr(type(agent), hook) is not getattr(Agent, hook) or hook in vars(agent)
+
+
+def discard(conversation: Conversation, handle: SpeechHandle, reason: str) -> None:
+    """Ends a handle that will never be voiced, with an event."""
+    handle._mark_interrupted()
+    handle._finish()
+    conversation.notify(
+        SpeechDiscarded(speech_handle=handle, reason=reason, at=conversation.now())
+    )
+
+

@@ -1,0 +1,46 @@
+"""The tasks of a session, in order of their creation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+
+class TaskScope:
+    """Owns tasks: one's failure is reported and touches no other; closing cancels the newest first."""
+
+    def __init__(self, failed: Callable[[str, BaseException], None]) -> None:
+        self._failed = failed
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        """Starts a task. What it raises, cancellation apart, is reported by its name."""
+        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        self._tasks[task] = None
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.pop(task, None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            self._failed(task.get_name(), error)
+
+    async def aclose(self, bound: float) -> list[str]:
+        """Cancels what runs, newest first, each with `bound` seconds to stop; names who did not."""
+        stragglers: list[str] = []
+        me = asyncio.current_task()
+        for task in reversed(list(self._tasks)):
+            if task is me or task.done():
+                continue
+            task.cancel()
+            _, pending = await asyncio.wait({task}, timeout=bound)
+            if pending:
+                stragglers.append(task.get_name())
+        return stragglers

@@ -1,0 +1,442 @@
+"""Running the tools that an LLM step calls, and what follows from their results."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent
+from ..chat import ChatMessage, FunctionCall, FunctionCallOutput
+from ..errors import StopResponse, ToolError, did_you_mean
+from ..events import FunctionToolsExecuted
+from ..handoffs import Handoff
+from ..holding import hold
+from ..llm import ToolCall
+from ..run_context import RunContext
+from ..scopes import Scope, current_scope
+from ..tools import FunctionTool, Tool, output_text
+from .timeline import ToolTime
+
+if TYPE_CHECKING:
+    from ..speech import SpeechHandle
+    from .conversation import Conversation
+    from .segment import Segment
+    from .timeline import Timeline
+
+INTERNAL = "an internal error occurred"
+"""All that an LLM learns of an unexpected exception."""
+STILL_RUNNING = "still running"
+"""The output that an LLM is shown for a call that has none yet; never stored."""
+
+log = logging.getLogger("antiphon.tools")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one call gave."""
+
+    output: str
+    is_error: bool = False
+    wants_reply: bool = True
+    handoff: Handoff | None = None
+
+
+class Call:
+    """One call of a step."""
+
+    __slots__ = ("cancel_on_interruption", "item", "outcome", "scope", "step", "task")
+
+    def __init__(self, step: Step, item: FunctionCall) -> None:
+        self.step = step
+        self.item = item
+        self.outcome: Outcome | None = None
+        self.scope: Scope | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.cancel_on_interruption = False
+
+
+class Step:
+    """One LLM call of a reply: its segment of words and its tool calls."""
+
+    __slots__ = (
+        "agent",
+        "calls",
+        "concluded",
+        "detached",
+        "handle",
+        "id",
+        "llm_done",
+        "segment",
+        "timeline",
+        "tools",
+        "tools_off",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        handle: SpeechHandle,
+        agent: Agent,
+        segment: Segment,
+        tools: dict[str, Tool],
+        tools_off: bool,
+        timeline: Timeline | None,
+    ) -> None:
+        self.id = id
+        self.handle = handle
+        self.agent = agent
+        self.segment = segment
+        self.tools = tools
+        self.tools_off = tools_off
+        self.timeline = timeline
+        self.calls: list[Call] = []
+        self.llm_done = False
+        self.detached = False
+        """An interruption has let the reply go on without it."""
+        self.concluded = False
+        self.waiter: asyncio.Future[None] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Every call that will come has its outcome."""
+        return self.llm_done and all(call.outcome is not None for call in self.calls)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What follows from a step's results."""
+
+    wants_reply: bool
+    handoff: Handoff | None
+
+
+class ToolCalls:
+    """Starts tools as soon as their call is complete, and concludes their steps."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self.running: dict[str, Call] = {}
+        """Calls without a recorded output, by the id of their item."""
+
+    # Starting
+
+    def begin(self, step: Step, event: ToolCall) -> None:
+        """An LLM has completed a call: record it and run it."""
+        item = FunctionCall(
+            id=self._c.recorder.item_id(),
+            call_id=event.call_id,
+            name=event.name,
+            arguments=event.arguments or "{}",
+            step_id=step.id,
+            provider_data=event.provider_data,
+        )
+        call = Call(step, item)
+        step.calls.append(call)
+        tool = step.tools.get(event.name)
+        problem: Outcome | None = None
+        kwargs: dict[str, Any] = {}
+        if tool is None:
+            names = ", ".join(step.tools) or "none"
+            problem = Outcome(
+                f"there is no tool {event.name!r} (available: {names})"
+                + did_you_mean(event.name, step.tools),
+                is_error=True,
+            )
+        elif step.tools_off:
+            problem = Outcome("tools are off for this reply; answer in words", is_error=True)
+        else:
+            assert isinstance(tool, FunctionTool)
+            try:
+                validated = tool.validate(event.arguments)
+            except ToolError as error:
+                problem = Outcome(error.message, is_error=True)
+            else:
+                item.arguments = validated.normalised_json
+                kwargs = validated.kwargs
+        self._show_words(step)
+        self._c.recorder.add(item, step.agent._chat_ctx)
+        step.handle.chat_items.append(item)
+        self.running[item.id] = call
+        if problem is not None or tool is None:
+            self._finished(call, problem or Outcome("", is_error=True))
+            return
+        assert isinstance(tool, FunctionTool)
+        call.cancel_on_interruption = tool.cancel_on_interruption
+        call.scope = Scope("tool", step.agent, name=tool.name, handle=step.handle)
+        call.task = self._c.tasks.start(self._run(call, tool, kwargs), f"tool {tool.name}")
+
+    def _show_words(self, step: Step) -> None:
+        # Read in a tool, the context already holds the step in progress.
+        segment = step.segment
+        text = segment.ledger.generated
+        if segment.early is not None or not text.strip() or segment.place is None:
+            return
+        segment.early = ChatMessage(
+            id=self._c.recorder.item_id(),
+            role="assistant",
+            content=text,
+            agent_id=step.agent.id,
+            step_id=step.id,
+            created_at=self._c.now(),
+        )
+        self._c.recorder.show_early(segment.early, segment.place, step.agent)
+
+    async def _run(self, call: Call, tool: FunctionTool[Any, Any], kwargs: dict[str, Any]) -> None:
+        step, scope = call.step, call.scope
+        assert scope is not None
+        current_scope.set(scope)
+        time: ToolTime | None = None
+        if step.timeline is not None:
+            time = ToolTime(tool.name, self._c.now())
+            step.timeline.tools.append(time)
+        try:
+            outcome = await self._outcome(call, tool, kwargs)
+        except asyncio.CancelledError:
+            self._c.post(
+                self._finished,
+                call,
+                Outcome("the tool was cancelled before it ended", is_error=True, wants_reply=False),
+            )
+            raise
+        finally:
+            scope.is_open = False
+            if time is not None:
+                time.ended = self._c.now()
+        self._c.post(self._finished, call, outcome)
+
+    async def _outcome(
+        self, call: Call, tool: FunctionTool[Any, Any], kwargs: dict[str, Any]
+    ) -> Outcome:
+        context: RunContext[Any] | None = None
+        if tool.wants_context:
+            context = RunContext(
+                session=self._c.session,
+                speech_handle=call.step.handle,
+                function_call=call.item,
+                run=_Run(self._c, call),
+            )
+        try:
+            async with asyncio.timeout(tool.timeout):
+                if tool.is_async:
+                    value = await tool.call(kwargs, context)
+                else:
+                    value = await _in_thread(
+                        lambda: tool.call_sync(kwargs, context), f"antiphon tool {tool.name}"
+                    )
+            return self._read(value, tool)
+        except StopResponse:
+            return Outcome("", wants_reply=False)
+        except ToolError as error:
+            return Outcome(error.message, is_error=True)
+        except TimeoutError as error:
+            if tool.timeout is None:
+                return self._unexpected(tool, error)
+            return Outcome(f"the tool gave no result within {tool.timeout:g} s", is_error=True)
+        except Exception as error:
+            return self._unexpected(tool, error)
+
+    def _unexpected(self, tool: FunctionTool[Any, Any], error: Exception) -> Outcome:
+        log.error("the tool %r (%s) failed", tool.name, tool.where, exc_info=error)
+        self._c.post(self._c.report_error, error, "tool", True, tool.name)
+        return Outcome(INTERNAL, is_error=True)
+
+    def _read(self, value: Any, tool: FunctionTool[Any, Any]) -> Outcome:
+        if value is None:
+            return Outcome("", wants_reply=False)
+        if isinstance(value, Agent):
+            return Outcome("", wants_reply=False, handoff=Handoff(value))
+        if isinstance(value, Handoff):
+            return self._handing_off(value)
+        if isinstance(value, tuple | list):
+            agents = [part for part in value if isinstance(part, Agent | Handoff)]
+            if len(agents) > 1:
+                named = " and ".join(
+                    repr((part.agent if isinstance(part, Handoff) else part).id) for part in agents
+                )
+                return Outcome(
+                    f"the tool returned two agents, {named}; it can hand over to one only",
+                    is_error=True,
+                )
+            if agents:
+                rest = [part for part in value if part is not agents[0]]
+                returns = rest[0] if len(rest) == 1 else rest or None
+                first = agents[0]
+                if isinstance(first, Handoff):
+                    return self._handing_off(first)
+                return self._handing_off(Handoff(first, returns))
+        return Outcome(output_text(value))
+
+    @staticmethod
+    def _handing_off(handoff: Handoff) -> Outcome:
+        if handoff.returns is None:
+            return Outcome("", wants_reply=False, handoff=handoff)
+        return Outcome(output_text(handoff.returns), handoff=handoff)
+
+    # Ending
+
+    def _finished(self, call: Call, outcome: Outcome) -> None:
+        if call.outcome is None:
+            call.outcome = outcome
+        self.check(call.step)
+
+    def check(self, step: Step) -> None:
+        """Goes on with a step whose calls have all ended."""
+        if not step.complete or step.concluded:
+            return
+        if not step.detached:
+            if step.waiter is not None and not step.waiter.done():
+                step.waiter.set_result(None)
+            return
+        if not step.calls:
+            step.concluded = True
+            return
+        verdict = self.conclude(step)
+        self._c.replying.late_result(step, verdict)
+
+    def conclude(self, step: Step) -> Verdict:
+        """Decides what follows, tells the listeners, and records the outputs.
+
+        Runs in the reply's own task, or as a command for a step that was left behind.
+        """
+        step.concluded = True
+        winner: Call | None = None
+        for call in step.calls:
+            outcome = call.outcome
+            assert outcome is not None
+            if outcome.handoff is None:
+                continue
+            if winner is not None:
+                assert winner.outcome is not None and winner.outcome.handoff is not None
+                first = winner.outcome.handoff.agent.id
+                self._refuse(
+                    call, f"the call {winner.item.name!r} has handed over to {first!r} already"
+                )
+                continue
+            problem = self._c.switching.refusal(outcome.handoff.agent)
+            if problem is not None:
+                self._refuse(call, problem)
+            else:
+                winner = call
+        outputs = [
+            FunctionCallOutput(
+                id=self._c.recorder.item_id(),
+                call_id=call.item.call_id,
+                name=call.item.name,
+                output=call.outcome.output,
+                is_error=call.outcome.is_error,
+            )
+            for call in step.calls
+            if call.outcome is not None
+        ]
+        wants_reply = any(call.outcome is not None and call.outcome.wants_reply for call in step.calls)
+        event = FunctionToolsExecuted(
+            at=self._c.now(),
+            function_calls=[call.item for call in step.calls],
+            function_call_outputs=outputs,
+            has_tool_reply=wants_reply,
+            has_agent_handoff=winner is not None,
+        )
+        self._c.decide(event)
+        if winner is not None and not event.has_agent_handoff:
+            output = outputs[step.calls.index(winner)]
+            output.output, output.is_error = "the hand-off was cancelled", True
+            winner = None
+            event.has_tool_reply = True
+        self._c.post(self._record, step, outputs)
+        handoff = None
+        if winner is not None and winner.outcome is not None:
+            handoff = winner.outcome.handoff
+        return Verdict(event.has_tool_reply, handoff)
+
+    @staticmethod
+    def _refuse(call: Call, why: str) -> None:
+        call.outcome = Outcome(why, is_error=True)
+
+    def _record(self, step: Step, outputs: list[FunctionCallOutput]) -> None:
+        for call, output in zip(step.calls, outputs, strict=True):
+            if self.running.pop(call.item.id, None) is None:
+                continue
+            self._c.recorder.output(output, step.agent)
+            step.handle.chat_items.append(output)
+
+    def detach(self, step: Step) -> None:
+        """An interruption: the tools run on without the reply, those marked so are cancelled."""
+        step.detached = True
+        step.llm_done = True
+        for call in step.calls:
+            if call.cancel_on_interruption and call.task is not None:
+                call.task.cancel()
+        self.check(step)
+
+    def abandon(self, why: str) -> None:
+        """The session closes: every call still without an output gets one."""
+        for call in list(self.running.values()):
+            self.running.pop(call.item.id)
+            call.step.concluded = True
+            output = FunctionCallOutput(
+                id=self._c.recorder.item_id(),
+                call_id=call.item.call_id,
+                name=call.item.name,
+                output=why,
+                is_error=True,
+            )
+            self._c.recorder.output(output, call.step.agent)
+            if call.task is not None:
+                call.task.cancel()
+
+
+class _Run:
+    """What a `RunContext` asks of the engine."""
+
+    __slots__ = ("_call", "_c")
+
+    def __init__(self, conversation: Conversation, call: Call) -> None:
+        self._c = conversation
+        self._call = call
+
+    def speak_progress(self, text: str) -> SpeechHandle:
+        return self._c.session.say(text)
+
+    async def step_played(self) -> None:
+        await self._call.step.segment.played_out()
+
+
+async def _in_thread(function: Callable[[], Any], name: str) -> Any:
+    """Runs a sync tool on a daemon thread: one that never ends must not keep the process alive."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(value: Any, error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(value)
+
+    def run() -> None:
+        value, failure = None, None
+        try:
+            value = context.run(function)
+        except StopIteration as error:
+            failure = RuntimeError(f"the tool raised {error!r}")
+        except BaseException as error:
+            failure = error
+        try:
+            loop.call_soon_threadsafe(settle, value, failure)
+        except RuntimeError:
+            log.warning("%s ended after its session's loop was closed", name)
+
+    async with hold(name):
+        threading.Thread(target=run, name=name, daemon=True).start()
+        return await done
+
+

@@ -1,0 +1,175 @@
+"""Voicing: the task that turns a segment's text into audio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from ..agent import ModelSettings
+from ..audio import AudioFrame, to_mono
+from ..errors import AntiphonError, ProviderError
+from ..streams import FLUSH, Flush, Usage
+from ..tts import Audio, TimedText, TTSEvent, Voicing
+from .nodes import SlotStream, StreamStack, call_node, is_default, node_stream, stream_stack
+from .retrying import RETRY_DELAYS
+from .segment import Segment, SegmentState
+
+if TYPE_CHECKING:
+    from ..agent import Agent
+    from .conversation import Conversation
+
+STALL = 10.0
+"""Seconds without audio, while some is owed, after which a TTS counts as stalled."""
+
+
+class TextSource:
+    """A segment's text for a TTS, from a position on: everything that has come since the last read."""
+
+    def __init__(self, segment: Segment, position: int = 0) -> None:
+        self._segment = segment
+        self._position = position
+        self._flushes = 0
+
+    def __aiter__(self) -> TextSource:
+        return self
+
+    async def __anext__(self) -> str | Flush:
+        segment = self._segment
+        while True:
+            text = segment.ledger.generated
+            if self._position < len(text):
+                piece = text[self._position :]
+                self._position = len(text)
+                return piece
+            if self._flushes < segment.flushes:
+                self._flushes = segment.flushes
+                return FLUSH
+            if segment.text_done:
+                raise StopAsyncIteration
+            segment.text_waiter = asyncio.get_running_loop().create_future()
+            try:
+                await segment.text_waiter
+            finally:
+                segment.text_waiter = None
+
+    async def aclose(self) -> None:
+        """Nothing to free."""
+
+
+class Voicer:
+    """Runs the TTS of segments."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+
+    def start(self, segment: Segment, overrides: dict[str, Any] | None) -> None:
+        """Starts a segment's TTS; its audio goes to `speaking`."""
+        segment.task = self._c.tasks.start(
+            self._run(segment, overrides or {}), f"tts of {segment.id}"
+        )
+
+    def start_audio(self, segment: Segment, audio: AsyncIterable[AudioFrame]) -> None:
+        """Plays ready audio in place of a TTS."""
+        segment.task = self._c.tasks.start(self._play(segment, audio), f"audio of {segment.id}")
+
+    async def _play(self, segment: Segment, audio: AsyncIterable[AudioFrame]) -> None:
+        try:
+            async for frame in audio:
+                mono = to_mono(frame)
+                self._c.post(self._on_event, segment, Audio(mono.data, mono.sample_rate))
+                await segment.room()
+        except Exception as error:
+            self._c.post(self._on_failed, segment, error)
+            return
+        self._c.post(self._on_end, segment)
+
+    async def _run(self, segment: Segment, overrides: dict[str, Any]) -> None:
+        settings = ModelSettings(overrides=overrides)
+        attempt = 0
+        position = 0
+        while True:
+            produced = segment.ledger.seconds
+            stack = StreamStack()
+            stream_stack.set(stack)
+            try:
+                await self._once(segment, TextSource(segment, position), settings)
+                break
+            except Exception as error:
+                if segment.ledger.seconds > produced:
+                    attempt = 0
+                retryable = isinstance(error, ProviderError) and error.retryable
+                if not retryable or attempt >= len(RETRY_DELAYS):
+                    self._c.post(self._on_failed, segment, error)
+                    return
+                self._c.post(self._c.report_error, error, "tts", True)
+                await stack.aclose()
+                await asyncio.sleep(RETRY_DELAYS[attempt])
+                attempt += 1
+                position = segment.ledger.restart()
+            finally:
+                await stack.aclose()
+        self._c.post(self._on_end, segment)
+
+    async def _once(self, segment: Segment, source: TextSource, settings: ModelSettings) -> None:
+        agent = segment.agent
+        if is_default(agent, "tts_node"):
+            stream: Any = self._c.tts_stream(agent, source, settings)
+        else:
+            stream = await node_stream(call_node(agent, "tts_node", source, settings=settings))
+            if stream is None:
+                return
+        async for event in stream:
+            self._c.post(self._on_event, segment, event)
+            if segment.ahead > 0:
+                await segment.room()
+
+    def _on_event(self, segment: Segment, event: TTSEvent | AudioFrame) -> None:
+        if segment.state is SegmentState.DONE:
+            return
+        kind = type(event)
+        if kind is Audio:
+            assert isinstance(event, Audio)
+            timeline = segment.timeline
+            if timeline is not None and timeline.tts_first_byte is None:
+                timeline.tts_first_byte = self._c.now()
+            segment.add_audio(event)
+            self._c.speaking.on_audio(segment)
+        elif isinstance(event, TimedText):
+            segment.ledger.word(event)
+        elif isinstance(event, Voicing):
+            segment.ledger.voicing(event.text)
+        elif isinstance(event, Usage):
+            self._c.usage.add(self._c.slots.label(segment.agent, "tts"), event)
+        elif isinstance(event, AudioFrame):
+            mono = to_mono(event)
+            segment.add_audio(Audio(mono.data, mono.sample_rate))
+            self._c.speaking.on_audio(segment)
+        else:
+            self._c.unknown_event("tts", event)
+
+    def _on_end(self, segment: Segment) -> None:
+        if segment.state is SegmentState.DONE:
+            return
+        segment.ledger.finish()
+        segment.end_audio()
+        self._c.speaking.on_audio(segment)
+
+    def _on_failed(self, segment: Segment, error: BaseException) -> None:
+        """The TTS cannot go on: what was made is played, and the rest stays unheard."""
+        if segment.state is SegmentState.DONE:
+            return
+        if not isinstance(error, AntiphonError):
+            self._c.log.error("the tts of %s failed", segment.id, exc_info=error)
+        self._c.report_error(error, "tts", False)
+        segment.handle._error_occurred(error)
+        self._c.replying.stop_text(segment)
+        segment.end_audio()
+        self._c.speaking.on_failed(segment)
+
+
+def tts_stream(
+    slot: Any, what: str, text: AsyncIterable[str | Flush], overrides: dict[str, Any]
+) -> AsyncIterator[TTSEvent]:
+    """The stream of a tts slot, as `Agent.default.tts_node` gives it."""
+    return SlotStream(lambda: slot.synthesize(text, overrides or None), what=what)

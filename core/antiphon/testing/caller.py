@@ -1,0 +1,490 @@
+"""A scripted person at the other end of a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from ..audio import AudioFrame
+from ..errors import TransportError
+from ..transport import Played, Sink, Transport, TransportCapabilities
+from ..transports.playout import Playout
+from .hearing import AgentEar
+from .speech import mumble, render, slots
+
+FRAME_MS = 20
+TAIL = 1.0
+"""Seconds of silence sent after speech when the caller is not continuous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Perceived:
+    """A stretch of speech, or a typed line, as a human at the caller's end perceives it."""
+
+    start: float
+    """Seconds on the clock of the event loop."""
+    end: float
+    who: Literal["caller", "agent"]
+    text: str
+    """The words that were heard whole."""
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """What the caller says, or types (no samples)."""
+
+    start: int
+    """Samples from the beginning of the call."""
+    data: bytes
+    text: str
+    spoken: bool
+    """Rendered from its text: cut short, it has the words that were whole."""
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data) // 2
+
+    def text_until(self, sample: int) -> str:
+        if sample >= self.end:
+            return self.text
+        if not self.spoken:
+            return ""
+        words = self.text.split()
+        ends = [self.start + end for _, end in slots(len(words), len(self.data) // 2)]
+        return " ".join(word for word, end in zip(words, ends, strict=True) if end <= sample)
+
+
+class Caller(Transport):
+    """Speaks, types, listens and hangs up by script, to the sample, on the loop's clock.
+
+    Its microphone gives frames of 20 ms: frame n holds the samples from `start + n * 0.02` s and is
+    given when the last of them has been spoken. Its ear hears what is really played: not what was
+    cleared, and later what was paused. Its own words are `antiphon.testing.speech.render`ed, or any
+    audio that it is given.
+
+    All times are those of the event loop, which begins at 0 in virtual time. Made for one call.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int = 16000,
+        continuous: bool = True,
+        audio: bool = True,
+        words_per_second: float = 2.5,
+        pause: Literal["native", "emulated"] = "native",
+        position: Literal["exact", "reported", "estimated"] = "exact",
+        position_error: float = 0.1,
+        reported_after: float = 0.05,
+    ) -> None:
+        """`continuous=False` sends frames only while the caller speaks and 1 s after, to be quick.
+        `audio=False`: typed text only. `pause` and `position` are what it declares to the engine;
+        unless it is `"exact"`, `clear` claims `position_error` seconds too much, and corrects it
+        after `reported_after` seconds if it is `"reported"`."""
+        self.capabilities = TransportCapabilities(
+            audio_in=audio,
+            audio_out=audio,
+            sample_rate=sample_rate,
+            frame_ms=FRAME_MS,
+            pause=pause,
+            position=position,
+        )
+        self._rate = sample_rate
+        self._samples = sample_rate * FRAME_MS // 1000
+        self._silence = bytes(2 * self._samples)
+        self._continuous = continuous
+        self._words_per_second = words_per_second
+        self._position_error = position_error
+        self._reported_after = reported_after
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sink: Sink | None = None
+        self._t0 = 0.0
+        self._planned: list[tuple[float, bytes, str, bool]] = []
+        self._said: list[_Utterance] = []
+        self._unsent: deque[_Utterance] = deque()
+        self._next_frame = 0
+        self._tail_end = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._reports: list[asyncio.TimerHandle] = []
+        self._ended_at: int | None = None
+        self._watchers: list[asyncio.Future[None]] = []
+        self._playout = Playout(sample_rate, on_played=self._tell_played, record=True)
+        self._ear = AgentEar(sample_rate)
+        self._last_told: Played | None = None
+        self._paused = False
+        self._pushes = 0
+        self._listened_from = 0
+
+    # The call
+
+    async def start(self, sink: Sink) -> None:
+        """Lifts the receiver: time on this call counts from here."""
+        if self._loop is not None:
+            raise TransportError("this caller has made its call; make another Caller")
+        self._loop = asyncio.get_running_loop()
+        self._t0 = self._loop.time()
+        self._sink = sink
+        for when, data, text, spoken in sorted(self._planned, key=lambda plan: plan[0]):
+            self._add(when, data, text, spoken)
+        self._planned.clear()
+        if self.capabilities.audio_in and self._continuous:
+            self._arm()
+
+    async def aclose(self) -> None:
+        """Ends the call without a word to the other side."""
+        self._end()
+
+    def hang_up(self, reason: str = "hung_up") -> None:
+        """Ends the call, in the middle of a word if need be, and says so."""
+        if self._ended_at is None:
+            sink = self._connected()
+            self._end()
+            sink.closed(reason)
+
+    def _end(self) -> None:
+        if self._loop is None or self._ended_at is not None:
+            return
+        self._hear()
+        self._ended_at = self._now()
+        self._playout.close()
+        self._ear.forget()
+        for timer in (self._timer, *self._reports):
+            if timer is not None:
+                timer.cancel()
+        self._timer = None
+        self._unsent.clear()
+        self._wake()
+
+    def _connected(self) -> Sink:
+        if self._sink is None:
+            raise TransportError(
+                "the caller is not on the line yet; start the session first, or plan ahead with "
+                "speak_at()"
+            )
+        if self._ended_at is not None:
+            raise TransportError("the caller has hung up; make another Caller")
+        return self._sink
+
+    def _now(self) -> int:
+        """Samples since the beginning of the call."""
+        if self._loop is None:
+            return 0
+        return round((self._loop.time() - self._t0) * self._rate)
+
+    def _time(self, sample: int) -> float:
+        return round(self._t0 + sample / self._rate, 9)
+
+    # What the caller does
+
+    async def speak(
+        self, text: str = "", *, seconds: float | None = None, audio: bytes | None = None
+    ) -> None:
+        """Says `text` now, or when what it is saying has ended; returns when it has been said.
+
+        `audio` (mono int16 at the caller's rate) is played instead, `text` being what it says.
+        """
+        self._connected()
+        end = self._plan(None, text, seconds, audio)
+        await self.wait_until(end)
+
+    def speak_at(
+        self,
+        when: float,
+        text: str = "",
+        *,
+        seconds: float | None = None,
+        audio: bytes | None = None,
+    ) -> float:
+        """Plans to say `text` at `when`, before or during the call; returns when it will end.
+
+        Raises `ValueError` when it would be in the past, or while it is saying something else.
+        """
+        return self._plan(when, text, seconds, audio)
+
+    async def mumble(self, seconds: float) -> None:
+        """Makes a sound without words, now; returns at its end."""
+        self._connected()
+        data = mumble(seconds, sample_rate=self._rate)
+        await self.wait_until(self._plan(None, "", None, data))
+
+    def mumble_at(self, when: float, seconds: float) -> float:
+        """As `speak_at`, without words."""
+        return self._plan(when, "", None, mumble(seconds, sample_rate=self._rate))
+
+    def type(self, text: str) -> None:
+        """Sends a typed line."""
+        sink = self._connected()
+        self._said.append(_Utterance(self._now(), b"", text, True))
+        sink.text(text)
+
+    def dtmf(self, digits: str) -> None:
+        """Presses keys of the telephone."""
+        sink = self._connected()
+        for digit in digits:
+            sink.dtmf(digit)
+
+    async def wait_until(self, when: float) -> None:
+        """Waits until the loop's clock shows `when`."""
+        delay = when - asyncio.get_running_loop().time()
+        if delay > 0:
+            await asyncio.sleep(delay)
+
+    async def listen_until(self, *, silence: float = 1.0, limit: float = 60.0) -> str:
+        """Waits until the agent has spoken and then been silent for `silence` seconds.
+
+        Returns what was heard since the last `listen_until`, or since the caller last began to
+        speak. Raises `TimeoutError` when it has not come to that after `limit` seconds.
+        """
+        self._connected()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limit
+        spoken = [u.start for u in self._said if u.start <= self._now()]
+        since = max([self._listened_from, *spoken])
+        while self._ended_at is None:
+            self._hear()
+            now, left = loop.time(), self._playout.buffered()
+            voiced = self._ear.voiced_until
+            due: float | None = None
+            if self._paused:
+                pass
+            elif left > 1e-9:
+                due = now + left
+            elif voiced is not None and voiced > since:
+                due = self._time(voiced) + silence
+                if now >= due - 1e-9:
+                    break
+            if now >= deadline:
+                raise TimeoutError(
+                    f"the agent has not spoken and then been silent for {silence:g} s within "
+                    f"{limit:g} s; it said {self._ear.text(since=since)!r}"
+                )
+            await self._change(deadline if due is None else min(due, deadline))
+        self._listened_from = self._now()
+        return self._ear.text(since=since)
+
+    async def _change(self, until: float) -> None:
+        """Waits for something to happen to the agent's audio, or for `until`."""
+        loop = asyncio.get_running_loop()
+        watcher: asyncio.Future[None] = loop.create_future()
+        self._watchers.append(watcher)
+        timer = loop.call_at(until, _wake, watcher)
+        try:
+            await watcher
+        finally:
+            timer.cancel()
+
+    def _wake(self) -> None:
+        watchers, self._watchers = self._watchers, []
+        for watcher in watchers:
+            _wake(watcher)
+
+    # What the caller has perceived
+
+    @property
+    def timeline(self) -> list[Perceived]:
+        """Who said what and when, as heard at this end up to now, in order of its beginning.
+
+        A new entry begins after a silence of 0.2 s, and with each segment of the agent's.
+        """
+        self._hear()
+        now = self._now() if self._ended_at is None else self._ended_at
+        entries = [
+            Perceived(
+                self._time(said.start),
+                self._time(min(said.end, now)),
+                "caller",
+                said.text_until(now),
+            )
+            for said in self._said
+            if said.start < now or (said.start == now and not said.data)
+        ]
+        entries += [
+            Perceived(
+                self._time(stretch.start),
+                self._time(stretch.end),
+                "agent",
+                " ".join(word.text for word in stretch.words),
+            )
+            for stretch in self._ear.stretches
+        ]
+        return sorted(entries, key=lambda entry: (entry.start, entry.end))
+
+    def heard_text(self, segment: str | None = None) -> str:
+        """The agent's words that were heard whole: of one segment, or all."""
+        self._hear()
+        return self._ear.text(segment=segment)
+
+    @property
+    def silent_since(self) -> float | None:
+        """When the agent was last heard (or the call began); None while it is being heard."""
+        self._hear()
+        voiced = self._ear.voiced_until
+        if voiced is None:
+            return self._t0
+        playing = not self._paused and self._playout.buffered() > 1e-9
+        return None if playing and voiced >= self._now() else self._time(voiced)
+
+    def _hear(self) -> None:
+        if self._loop is None or self._ended_at is not None:
+            return
+        self._pushes = 0
+        for piece in self._playout.take():
+            start = round((piece.run - self._t0) * self._rate) + piece.offset
+            self._ear.hear(start, piece.data)
+
+    # The microphone
+
+    def _plan(
+        self, when: float | None, text: str, seconds: float | None, audio: bytes | None
+    ) -> float:
+        data = audio
+        if data is None:
+            data = render(
+                text,
+                sample_rate=self._rate,
+                seconds=seconds,
+                words_per_second=self._words_per_second,
+            )
+        if not self.capabilities.audio_in:
+            raise TransportError("this caller has no microphone (audio=False); use type()")
+        if self._loop is None and when is not None:
+            self._planned.append((when, data, text, audio is None))
+            return round(when + len(data) / (2 * self._rate), 9)
+        self._connected()
+        utterance = self._add(when, data, text, audio is None)
+        return self._time(utterance.end)
+
+    def _add(self, when: float | None, data: bytes, text: str, spoken: bool) -> _Utterance:
+        now = max(self._now(), self._next_frame * self._samples)
+        if when is None:
+            start = max(now, max((u.end for u in self._said), default=0))
+        else:
+            start = round((when - self._t0) * self._rate)
+        utterance = _Utterance(start, data, text, spoken)
+        if start < now:
+            raise ValueError(
+                f"{text!r} is planned for {when:g} s, and it is {self._time(now):g} s already"
+            )
+        for other in self._said:
+            if other.data and utterance.start < other.end and other.start < utterance.end:
+                raise ValueError(
+                    f"{text!r} is planned for {self._time(start):g} s, and the caller says "
+                    f"{other.text!r} from {self._time(other.start):g} s to "
+                    f"{self._time(other.end):g} s"
+                )
+        self._said.append(utterance)
+        self._unsent.append(utterance)
+        if len(self._unsent) > 1 and self._unsent[-2].start > start:
+            self._unsent = deque(sorted(self._unsent, key=lambda waiting: waiting.start))
+        if not self._continuous:
+            self._arm()
+        return utterance
+
+    def _arm(self) -> None:
+        """Sets the timer for the next frame that is to be sent, if there is one."""
+        loop = self._loop
+        if loop is None:
+            return
+        frame = self._next_frame
+        if not self._continuous and frame * self._samples >= self._tail_end:
+            if not self._unsent:
+                return
+            frame = max(frame, self._unsent[0].start // self._samples)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next_frame = frame
+        due = self._t0 + (frame + 1) * self._samples / self._rate
+        self._timer = loop.call_at(due, self._send_frame)
+
+    def _send_frame(self) -> None:
+        sink = self._sink
+        if sink is None:
+            return
+        first = self._next_frame * self._samples
+        frame = AudioFrame(self._spoken(first), self._rate, 1, self._time(first))
+        self._next_frame += 1
+        self._timer = None
+        self._arm()  # before anything can go wrong at the other end
+        sink.audio(frame)
+
+    def _spoken(self, first: int) -> bytes:
+        """The samples of the frame that begins with `first`."""
+        end = first + self._samples
+        data = self._silence
+        while self._unsent and self._unsent[0].start < end:
+            said = self._unsent[0]
+            begin = max(0, said.start - first)
+            piece = said.data[2 * (first + begin - said.start) : 2 * (end - said.start)]
+            data = data[: 2 * begin] + piece + data[2 * begin + len(piece) :]
+            self._tail_end = min(said.end, end) + round(TAIL * self._rate)
+            if said.end > end:
+                break
+            self._unsent.popleft()
+        return data
+
+    # The loudspeaker
+
+    def push(self, frame: AudioFrame, segment: str) -> None:
+        if self._ended_at is not None:
+            return
+        self._playout.push(frame, segment)
+        self._ear.expect(segment, frame.samples)
+        self._last_told = None
+        self._pushes += 1
+        if self._pushes >= 50:
+            self._hear()
+        if self._watchers:
+            self._wake()
+
+    def buffered(self) -> float:
+        return 0.0 if self._ended_at is not None else self._playout.buffered()
+
+    def pause(self) -> None:
+        if self.capabilities.pause == "emulated":
+            raise TransportError("this caller was made with pause='emulated': it cannot pause")
+        if self._ended_at is None:
+            self._paused = True
+            self._playout.pause()
+            self._wake()
+
+    def resume(self) -> None:
+        if self._ended_at is None:
+            self._paused = False
+            self._playout.resume()
+            self._wake()
+
+    def clear(self) -> Played | None:
+        if self._loop is None or self._ended_at is not None:
+            return None
+        played = self._playout.clear() or self._last_told
+        self._last_told = None
+        self._paused = False
+        self._hear()
+        self._ear.forget()
+        self._wake()
+        if played is None or self.capabilities.position == "exact":
+            return played
+        if self.capabilities.position == "reported":
+            self._reports = [report for report in self._reports if not report.cancelled()]
+            self._reports.append(
+                self._loop.call_later(self._reported_after, self._tell_played, played)
+            )
+        guess = played.samples + round(self._position_error * self._rate)
+        pushed = self._ear.pushed(played.segment)
+        return Played(played.segment, guess if pushed is None else min(guess, pushed), exact=False)
+
+    def played(self) -> Played | None:
+        return self._playout.played() or self._last_told
+
+    def _tell_played(self, played: Played) -> None:
+        self._hear()
+        self._last_told = played
+        if self.on_played is not None:
+            self.on_played(played)
+
+
+def _wake(watcher: asyncio.Future[None]) -> None:
+    if not watcher.done():
+        watcher.set_result(None)

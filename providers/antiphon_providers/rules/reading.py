@@ -1,0 +1,297 @@
+"""Reading a chat context: where the dialogue stands, from nothing but what was said and called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from antiphon.chat import AgentHandoff, ChatItem, ChatMessage, FunctionCall, FunctionCallOutput
+
+from .captures import Value
+from .dialogue import Call, Form, Question, Rule
+from .patterns import Match
+from .templates import spoken
+from .understanding import Meaning, Script, Situation
+
+_STILL_RUNNING = "still running"
+"""What core shows as the output of a call that has not ended."""
+_INSTRUCTIONS_ID = "instructions"
+"""The id that core gives to the message with an agent's instructions."""
+_NEVER = -2
+_AT_THE_START = -1
+
+
+@dataclass(slots=True)
+class FormState:
+    """How far a form has come."""
+
+    form: Form
+    began: int | None = None
+    """Index of the item that began it; None: it has not begun."""
+    answers: dict[str, tuple[Value, int]] = field(default_factory=dict)
+    """By question: the answer, and the index of the message that gave it."""
+    order: int = 0
+    """Grows with every start: the form begun last is the one that asks."""
+
+    @property
+    def missing(self) -> list[Question]:
+        """The questions that are open."""
+        return [each for each in self.form.questions if each.name not in self.answers]
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The answers by question."""
+        return {name: value for name, (value, _) in self.answers.items()}
+
+
+class Reading:
+    """What a chat context says about the dialogue. Built anew for every step, from the items alone."""
+
+    def __init__(self, script: Script, items: Iterable[ChatItem]) -> None:
+        self._script = script
+        self.values: dict[str, Value] = {}
+        """The latest value of every capture and answer."""
+        self.forms = {form.name: FormState(form) for form in script.dialogue.forms}
+        self.uses: Counter[str] = Counter()
+        """How often each rule and kind of small talk was used, by the key of `Script.use_of`."""
+        self.missed: Counter[str] = Counter()
+        """How often the answer to each question was not understood, in a row."""
+        self.turn: Meaning | None = None
+        """What the user has said and nobody has answered."""
+        self.turn_text = ""
+        self.outputs: list[tuple[FunctionCall | None, FunctionCallOutput]] = []
+        """Outputs that wait for an answer."""
+        self.unsaid: list[tuple[FunctionCall | None, FunctionCallOutput]] = []
+        """Outputs whose answer the user cut off before a word of it was heard."""
+        self.instructions: str | None = None
+        """The instructions of the reply that is asked for."""
+        self.entering = True
+        """Whether the agent has neither spoken nor been spoken to since it entered."""
+        self.entries = 0
+        """How often this agent entered before."""
+        self.last_said: str | None = None
+        """The agent's last words, the unheard ones included."""
+        self._last: Meaning | None = None  # the last turn that was understood
+        self._latest: Meaning | None = None  # the last turn
+        self._heard: list[str] = []
+        self._acted = False
+        self._calls: dict[str, FunctionCall] = {}
+        self._called: dict[str, int] = {}
+        self._steps: set[str] = set()
+        self._group: list[tuple[int, str]] = []
+        self._begun = 0
+        for state in self.forms.values():
+            if state.form.on == "enter":
+                self._begin(state, _AT_THE_START)
+        self._read(list(items))
+
+    def _read(self, items: Sequence[ChatItem]) -> None:
+        entered: Counter[str] = Counter()
+        for index, item in enumerate(items):
+            if isinstance(item, ChatMessage):
+                self._message(index, item)
+            elif isinstance(item, FunctionCall):
+                self._close_turn()
+                self._calls[item.call_id] = item
+                self._called[item.name] = index
+                self._acted = True
+                self.instructions = None
+                self.unsaid = []
+                if item.step_id is not None:
+                    self._steps.add(item.step_id)
+            elif isinstance(item, FunctionCallOutput):
+                self._output(item)
+            elif isinstance(item, AgentHandoff):
+                self.outputs, self.unsaid, self._heard = [], [], []
+                self.instructions = None
+                self.entering, self._acted = True, False
+                self.entries = entered[item.new_agent_id]
+                entered[item.new_agent_id] += 1
+        if self._group:
+            self.turn_text = self._group[-1][1]
+            self.turn = self._understand_group()
+
+    def _message(self, index: int, item: ChatMessage) -> None:
+        text = item.text_content
+        if item.role == "user":
+            self._group.append((index, text))
+            self.unsaid += self.outputs
+            self.outputs = []
+        elif item.role == "assistant":
+            self._close_turn()
+            if item.step_id is None or item.step_id not in self._steps:
+                # Else it was said before a call of its own step, and only recorded after it.
+                self.outputs, self.unsaid = [], []
+            self.entering, self._acted = False, True
+            self.instructions = None
+            self.last_said = item.generated_text or text
+            self._heard.append(self.last_said)
+        elif index and item.id != _INSTRUCTIONS_ID:
+            self.instructions = text
+
+    def _output(self, item: FunctionCallOutput) -> None:
+        call = self._calls.get(item.call_id)
+        if item.output == _STILL_RUNNING and not item.is_error:
+            return
+        self.outputs.append((call, item))
+        if item.is_error:
+            self._withdraw(call.name if call else item.name, item.output)
+
+    def _withdraw(self, tool: str, error: str) -> None:
+        """Takes back the answers that a tool refused, so that they are asked for again."""
+        for state in self.forms.values():
+            if state.began is None:
+                continue
+            questions = list(state.form.questions)
+            refused = [each for each in questions if _names(each.calls, tool)]
+            if _names(state.form.calls, tool):
+                # Of several answers only those that the error speaks of: the rest may be right.
+                mentioned = [each for each in questions if each.name in error]
+                refused += questions if len(questions) == 1 else mentioned
+            for question in refused:
+                state.answers.pop(question.name, None)
+
+    def _close_turn(self) -> None:
+        if self._group:
+            self._understand_group()
+            self._group = []
+            self.entering = False
+
+    def _understand_group(self) -> Meaning:
+        """What the user's messages since the agent's last act mean, taken together.
+
+        Several come when the user spoke on before a word of the reply was heard. The newest counts;
+        if it says nothing by itself, they are read as one; if that fails too, the last of the others
+        that says something is answered.
+        """
+        index = self._group[-1][0]
+        texts = [text for _, text in self._group]
+        situation = self._situation()
+        meanings = [self._script.understand(text, situation) for text in texts]
+        meaning = meanings[-1]
+        if len(texts) > 1:
+            if not meaning.understood:
+                joined = self._script.understand(" ".join(texts), situation)
+                earlier = [each for each in meanings if each.understood]
+                meaning = joined if joined.understood else (earlier or meanings)[-1]
+            for other in meanings[:-1]:
+                if other.understood and other is not meaning:
+                    self._absorb(other, index, starts=False)
+        self._absorb(meaning, index, starts=True)
+        self.uses[self._script.use_of(meaning)] += 1
+        asked = situation.asked
+        if asked is not None:
+            if meaning.kind in ("fallback", "empty"):
+                self.missed[asked[1].name] += 1
+            elif meaning.understood:
+                self.missed[asked[1].name] = 0
+        if meaning.understood:
+            self._last = meaning
+        self._latest = meaning
+        self._heard = []
+        return meaning
+
+    def _situation(self) -> Situation:
+        heard = list(self._heard)
+
+        def applies(rule: Rule, match: Match) -> bool:
+            if rule.follows and not any(self._script.says(rule.follows, text) for text in heard):
+                return False
+            values: Mapping[str, Any] = {**self.values, **match.values}
+            return holds(rule, lambda path: values.get(path[0]) if len(path) == 1 else None)
+
+        return Situation(asked=self._asked(), last=self._last, applies=applies)
+
+    def _asked(self) -> tuple[Form, Question] | None:
+        """The question that is open: the one last asked for in words, else the next of the form.
+
+        The next of the form counts only once the agent has acted since it entered, for only then can
+        it have been asked.
+        """
+        active = self.active
+        for text in reversed(self._heard):
+            candidates = self._script.asked_in(text)
+            for form, question in candidates:
+                if active is not None and form is active.form:
+                    return form, question
+            if candidates:
+                return candidates[0]
+        if active is not None and self._acted:
+            return active.form, active.missing[0]
+        return None
+
+    def _absorb(self, meaning: Meaning, index: int, *, starts: bool) -> None:
+        if meaning.match is not None:
+            self.values.update(meaning.match.values)
+        if meaning.kind == "cancel" and (active := self.active) is not None and not active.form.on:
+            active.began = None
+            active.answers.clear()
+        for form in meaning.started:
+            state = self.forms[form.name]
+            if state.began is not None and not state.missing and not meaning.corrected:
+                state.answers.clear()  # it was complete: a new round
+            elif state.began is not None:
+                continue
+            self._begin(state, index)
+        for answer in meaning.answers:
+            state = self.forms[answer.form.name]
+            state.answers[answer.question.name] = (answer.value, index)
+            self.values[answer.question.name] = answer.value
+            if starts and state.began is None and meaning.kind == "answer":
+                self._begin(state, index)
+
+    def _begin(self, state: FormState, index: int) -> None:
+        self._begun += 1
+        state.began, state.order = index, self._begun
+
+    @property
+    def active(self) -> FormState | None:
+        """The form that has something to ask: of several, the one begun last."""
+        states = [each for each in self.forms.values() if each.began is not None and each.missing]
+        return max(states, key=lambda each: each.order, default=None)
+
+    def due(self) -> list[tuple[FormState, Call]]:
+        """The calls that the forms have the answers for and have not made with them."""
+        due: list[tuple[FormState, Call]] = []
+        for state in sorted(self.forms.values(), key=lambda each: each.order):
+            if state.began is None:
+                continue
+            for question in state.form.questions:
+                if question.name in state.answers:
+                    since = state.answers[question.name][1]
+                    due += [(state, call) for call in question.calls if self._waits(call, since)]
+            if not state.missing:
+                since = max((at for _, at in state.answers.values()), default=state.began)
+                since = max(since, state.began)
+                due += [(state, call) for call in state.form.calls if self._waits(call, since)]
+        return due
+
+    def _waits(self, call: Call, since: int) -> bool:
+        return self._called.get(call.tool, _NEVER) < since
+
+    def completed(self) -> list[FormState]:
+        """The forms that the user's last turn has completed."""
+        latest = self._latest
+        if latest is None:
+            return []
+        given = [*(answer.form.name for answer in latest.answers), *(f.name for f in latest.started)]
+        states = [self.forms[name] for name in dict.fromkeys(given)]
+        return [each for each in states if each.began is not None and not each.missing]
+
+
+def _names(calls: Iterable[Call], tool: str) -> bool:
+    return any(call.tool == tool for call in calls)
+
+
+def holds(rule: Rule, lookup: Any) -> bool:
+    """Whether the conditions of `where` hold; values compare as they are spoken, in any case."""
+    for path, wanted in rule.where:
+        value = lookup(tuple(path.split(".")))
+        options = wanted if isinstance(wanted, tuple) else (wanted,)
+        if value is None or spoken(value).casefold() not in (
+            spoken(each).casefold() for each in options
+        ):
+            return False
+    return True
