@@ -25,9 +25,7 @@ class Handoff:
     context: ContextChoice | None = None
 
 
-def handoff(
-    agent: Agent, *, returns: Any = None, context: ContextChoice | None = None
-) -> Handoff:
+def handoff(agent: Agent, *, returns: Any = None, context: ContextChoice | None = None) -> Handoff:
     """Passes the conversation to `agent`; to be returned by a tool.
 
     `returns` is the output of the call: unless it is None, the old agent answers it before it leaves.

@@ -13,6 +13,8 @@ PLUGINS_GROUP = "antiphon.plugins"
 DISABLE_VARIABLE = "ANTIPHON_DISABLE"
 """Names, separated by commas, of installed plugins to leave out: `name` or `distribution:name`."""
 
+_UNKNOWN = "unknown distribution"
+
 
 class EntryPoint(Protocol):
     """What is used of an `importlib_metadata.EntryPoint`; `.group` and `.dist` are optional."""
@@ -35,6 +37,11 @@ class Installed:
     """The version of the distribution, or empty."""
     load: Callable[[], Any] = field(repr=False, compare=False)
     """Imports and returns the plugin: a module or an object with hook implementations."""
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether it comes from a distribution whose name is known."""
+        return self.distribution not in ("", _UNKNOWN)
 
     @property
     def source(self) -> str:
@@ -104,7 +111,7 @@ def _installed(entry_point: EntryPoint) -> Installed:
     return Installed(
         entry_point.name,
         # A distribution whose metadata is damaged has neither; the plugin may still be whole.
-        getattr(distribution, "name", None) or "unknown distribution",
+        getattr(distribution, "name", None) or _UNKNOWN,
         getattr(distribution, "version", None) or "",
         entry_point.load,
     )

@@ -288,7 +288,8 @@ class Registry:
             slots = self._built.pop(asyncio.get_running_loop(), {})
         for slot in reversed(list(slots.values())):
             origin = self.origin(slot)
-            await bounded(slot.aclose, f"closing {origin.owner if origin else slot!r}")
+            name = origin.owner if origin is not None else repr(slot)
+            await bounded(slot.aclose, f"closing {name}")
         await self.resources.close_all()
 
     def _check(self, model: ModelLike, slot: SlotName) -> Resolved:

@@ -27,33 +27,40 @@ def missing_packages(provider: Provider) -> list[str]:
 
 
 def needs_packages(provider: Provider, item: Installed, missing: Sequence[str]) -> str:
-    """The sentence for packages that are missing."""
+    """The sentence for distributions that are missing."""
     quoted = " and ".join(repr(name) for name in missing)
     noun = "package" if len(missing) == 1 else "packages"
-    command = install_command(provider, item, missing)
-    return f"provider {provider.name!r} needs the {noun} {quoted}; run: {command}"
-
-
-def install_command(provider: Provider, item: Installed, missing: Sequence[str]) -> str:
-    """The command that installs what is missing.
-
-    The descriptor's own, by the short command that shows and runs it; else, for the providers of
-    this distribution, the extra, which carries the provider's name; else the packages themselves.
-    """
-    if provider.install:
-        return f"antiphon setup {provider.name} (or: {provider.install})"
-    if item.distribution == _OWN_DISTRIBUTION:
-        return f'pip install "{_OWN_DISTRIBUTION}[{provider.name}]"'
-    return f"pip install {' '.join(missing)}"
+    return (
+        f"provider {provider.name!r} needs the {noun} {quoted}{_way_out(provider, item, missing)}"
+    )
 
 
 def import_failed(provider: Provider, item: Installed, error: ImportError) -> str:
     """The sentence for an import that failed while a slot was being built."""
     module = (error.name or "").partition(".")[0]
+    way_out = _way_out(provider, item, missing_packages(provider))
     if isinstance(error, ModuleNotFoundError) and module:
-        return needs_packages(provider, item, [module])
-    command = install_command(provider, item, provider.requires or [module or provider.name])
-    return f"provider {provider.name!r} could not be imported: {told(error)}; run: {command}"
+        return f"provider {provider.name!r} needs the package {module!r}{way_out}"
+    return f"provider {provider.name!r} could not be imported: {told(error)}{way_out}"
+
+
+def _way_out(provider: Provider, item: Installed, missing: Sequence[str]) -> str:
+    """The command that installs what is missing: the first of these that is known.
+
+    The descriptor's own, by the short command that shows and runs it; for the providers of this
+    distribution the extra, which carries the provider's name; the distributions that are missing;
+    the provider's distribution, whose requirements pip then completes. Never a distribution guessed
+    from the name of a module: that name may be anybody's.
+    """
+    if provider.install:
+        command = f"antiphon setup {provider.name} (or: {provider.install})"
+    elif item.distribution == _OWN_DISTRIBUTION:
+        command = f'pip install "{_OWN_DISTRIBUTION}[{provider.name}]"'
+    elif missing or item.is_distributed:
+        command = f"pip install {' '.join(missing or [item.distribution])}"
+    else:
+        return "; install it"
+    return f"; run: {command}"
 
 
 def no_key(provider: Provider) -> str:

@@ -150,11 +150,15 @@ class SpeechHandle:
     def _mark_interrupted(self) -> None:
         self._interrupted = True
 
+    def _error_occurred(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = error
+
     def _finish(self, error: BaseException | None = None) -> None:
         if self._done:
             return
         self._done = True
-        self._error = error
+        self._error = self._error or error
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -21,7 +21,7 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .pipes import Header as Header
 from .pipes import Message as Message
@@ -400,9 +400,8 @@ def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
         """Passes everything on to the worker; here because asyncio is imported late."""
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.SubprocessTransport)
-            worker._transport = transport
-            worker.pid = transport.get_pid()
+            worker._transport = cast(asyncio.SubprocessTransport, transport)
+            worker.pid = worker._transport.get_pid()
 
         def pipe_data_received(self, fd: int, data: bytes) -> None:
             if fd == 1:

@@ -109,9 +109,7 @@ def resolve(*layers: TurnHandling | None) -> Turns:
             lambda t: t.interruption.false_interruption_timeout, base.false_interruption_timeout
         ),
         turn_detection=first(lambda t: t.turn_detection, base.turn_detection),
-        preemptive_generation=first(
-            lambda t: t.preemptive_generation, base.preemptive_generation
-        ),
+        preemptive_generation=first(lambda t: t.preemptive_generation, base.preemptive_generation),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any
 
 from antiphon.subprocesses import WorkerIO, worker_io
@@ -63,10 +64,7 @@ def main() -> None:
         io.hello(voices=["a", "b"])
     while (message := io.receive()) is not None:
         if mode == "stubborn":
-            import time
-
-            while True:
-                time.sleep(60)
+            threading.Event().wait()
         _answer(io, *message)
 
 

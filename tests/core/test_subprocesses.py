@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 
 from antiphon.errors import ProviderConnectionError
+from antiphon.holding import hold
 from antiphon.pipes import MAX_PAYLOAD, Parser, encode
 from antiphon.subprocesses import Multiplexer, Subprocess
+from antiphon.testing import virtual_time
 
 WORKER = "echo_worker"
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="looks at POSIX processes")
@@ -471,3 +473,22 @@ def test_a_worker_imports_no_asyncio() -> None:
         text=True,
     )
     assert done.stdout == "[]\n"
+
+
+def test_in_virtual_time_a_worker_takes_no_time_and_is_still_given_up() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        worker = await Subprocess.open(WORKER, name="acme")
+        async with hold("the worker answers"):
+            await worker.send({"do": "echo"}, bytes(1024 * 1024))
+            assert (await worker.receive())[0] == {"do": "echo", "size": 1024 * 1024}
+        await worker.aclose()
+        stubborn = await Subprocess.open(WORKER, "stubborn", name="acme")
+        stubborn.post({})
+        await stubborn.aclose(timeout=0.1)
+        with pytest.raises(ProviderConnectionError, match=r"was not ready within 0\.3 s"):
+            await Subprocess.open(WORKER, "silent", name="acme", start_timeout=0.3)
+        assert loop.time() == 0.0
+        await asyncio.sleep(3600)
+
+    virtual_time.run(main)

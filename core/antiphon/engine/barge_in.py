@@ -97,7 +97,9 @@ class BargeIn:
     def _arm_resume(self, spoken_until: float) -> None:
         self._cancel_resume()
         at = spoken_until + self._c.turn_settings.false_interruption_timeout
-        self._resume = self._loop.call_at(max(at, self._loop.time()), self._c.post, self._resume_now)
+        self._resume = self._loop.call_at(
+            max(at, self._loop.time()), self._c.post, self._resume_now
+        )
 
     def _resume_now(self) -> None:
         self._resume = None

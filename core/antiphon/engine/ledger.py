@@ -162,7 +162,9 @@ class Ledger:
 
     def _past_punctuation(self, position: int) -> int:
         text = self.generated
-        while position < len(text) and not text[position].isspace() and not text[position].isalnum():
+        while (
+            position < len(text) and not text[position].isspace() and not text[position].isalnum()
+        ):
             position += 1
         return position
 

@@ -18,7 +18,16 @@ class Mailbox:
     `notify` is delivered in order when the commands have run out; listeners may post in turn.
     """
 
-    __slots__ = ("_busy", "_commands", "_deliver", "_delivering", "_failed", "_notices", "_settle", "spent")
+    __slots__ = (
+        "_busy",
+        "_commands",
+        "_deliver",
+        "_delivering",
+        "_failed",
+        "_notices",
+        "_settle",
+        "spent",
+    )
 
     def __init__(
         self,

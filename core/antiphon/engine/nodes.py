@@ -102,16 +102,34 @@ stream_stack: ContextVar[StreamStack | None] = ContextVar("antiphon_streams", de
 class SlotStream(Generic[T]):
     """A provider's stream as nodes see it: opened when first read, watched, registered to be closed."""
 
-    __slots__ = ("_expired", "_limit", "_loop", "_open", "_since", "_stream", "_task", "_timer", "_what")
+    __slots__ = (
+        "_expired",
+        "_limit",
+        "_loop",
+        "_open",
+        "_owed",
+        "_since",
+        "_stream",
+        "_task",
+        "_timer",
+        "_what",
+    )
 
     def __init__(
-        self, open: Callable[[], Stream[T]], *, what: str, limit: float | None = None
+        self,
+        open: Callable[[], Stream[T]],
+        *,
+        what: str,
+        limit: float | None = None,
+        owed: Callable[[], bool] | None = None,
     ) -> None:
         self._open = open
         self._stream: Any = None
         self._what = what
         self._limit = limit
         """Seconds without an event after which the provider counts as stalled; None: never."""
+        self._owed = owed
+        """Whether the provider owes an event now; None: always."""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._since: float | None = None
@@ -140,9 +158,7 @@ class SlotStream(Generic[T]):
             return await self._stream.__anext__()  # type: ignore[no-any-return]
         except asyncio.CancelledError:
             if self._expired and self._task is not None and self._task.uncancel() <= 0:
-                raise ProviderTimeout(
-                    f"{self._what} gave nothing for {self._limit:g} s"
-                ) from None
+                raise ProviderTimeout(f"{self._what} gave nothing for {self._limit:g} s") from None
             raise
         finally:
             self._since = None
@@ -151,6 +167,8 @@ class SlotStream(Generic[T]):
         # One timer per stream, put off lazily, in place of one per event.
         self._timer = None
         assert self._limit is not None
+        if self._owed is not None and not self._owed() and self._since is not None:
+            self._since = self._loop.time()
         waited = 0.0 if self._since is None else self._loop.time() - self._since
         if self._since is not None and waited >= self._limit - 1e-9 and self._task is not None:
             self._expired = True

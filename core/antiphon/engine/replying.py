@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent, ModelSettings
-from ..chat import ChatContext, ChatItem, ChatMessage, FunctionCall, FunctionCallOutput, ProviderNote
+from ..chat import (
+    ChatContext,
+    ChatItem,
+    ChatMessage,
+    FunctionCall,
+    FunctionCallOutput,
+    ProviderNote,
+)
 from ..errors import StopResponse
 from ..events import ReplySkipped
 from ..llm import Finish, LLMEvent, ProviderData, Reasoning, TextDelta, ToolCall, ToolChoice
@@ -201,7 +208,7 @@ class Replying:
         return step
 
     async def _ask(self, reply: Reply, step: Step, choice: ToolChoice) -> None:
-        agent, segment, timeline = step.agent, step.segment, reply.timeline
+        agent, timeline = step.agent, reply.timeline
         await self._c.speaking.settled()
         context = self._context(reply, step)
         tools = [] if choice == "none" else list(step.tools.values())

@@ -51,6 +51,7 @@ class Segment:
         "_sent",
         "agent",
         "audio_done",
+        "began_at",
         "early",
         "flushes",
         "handle",
@@ -101,6 +102,8 @@ class Segment:
         self.place: Place | None = None
         self.early: ChatMessage | None = None
         """The message shown to the LLM before it was heard, for a step in progress."""
+        self.began_at: float | None = None
+        """When its first audio went out, in seconds from the start of the session."""
         self.pushed = 0
         self._on_granted = on_granted
         self._rate = sample_rate

@@ -30,6 +30,8 @@ class Builder(Protocol):
 
     def check(self, model: str | Model, slot: SlotName) -> Any: ...
 
+    def call_settings(self, slot: Any, overrides: Mapping[str, Any]) -> Mapping[str, Any]: ...
+
 
 class _Filled:
     __slots__ = ("label", "loaded", "object", "provider")
@@ -89,6 +91,14 @@ class Slots:
         """The provider's name."""
         filled = self._resolve(agent, slot)
         return "none" if filled is None else filled.provider
+
+    def call_settings(self, built: Any, overrides: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Settings for one call, checked against the provider's declaration where there is one."""
+        if not overrides:
+            return None
+        if self._registry is None:
+            return overrides
+        return self._registry.call_settings(built, overrides)
 
     def _resolve(self, agent: Agent, slot: SlotName) -> _Filled | None:
         resolved = self._by_agent.get(agent)
@@ -150,6 +160,10 @@ class Slots:
 
             self._registry = default_registry()
         return self._registry
+
+    def any(self) -> bool:
+        """Whether the session fills any slot."""
+        return any(value is not None for value in self._session.values())
 
     # Loading
 

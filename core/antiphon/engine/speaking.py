@@ -10,6 +10,7 @@ from ..transport import Played, Transport
 from .segment import Segment, SegmentState
 
 if TYPE_CHECKING:
+    from ..speech import SpeechHandle
     from .conversation import Conversation
 
 AHEAD = 0.4
@@ -55,9 +56,23 @@ class Speaking:
         current = self.current
         return current is not None and current.state is SegmentState.PLAYING and not self.paused
 
+    @property
+    def expected(self) -> bool:
+        """A reply has the floor, and its first audio is on its way."""
+        current = self.current
+        return (
+            current is not None
+            and current.state is SegmentState.GRANTED
+            and current.handle.source != "say"
+        )
+
     def enqueue(self, segment: Segment) -> None:
         """Puts a segment behind those that wait already."""
         self.queue.append(segment)
+
+    def settling(self, handle: SpeechHandle) -> bool:
+        """Whether it is not known yet what was heard of a part of this speech."""
+        return any(segment.handle is handle for segment, _ in self._settling.values())
 
     def segments(self) -> list[Segment]:
         """The one with the floor, then those that wait."""
@@ -89,6 +104,10 @@ class Speaking:
             self._begin(segment)
         if segment.text_done:
             self._finish(segment)
+
+    def on_failed(self, segment: Segment) -> None:
+        """The segment's TTS has given up: what it made is still played."""
+        self.on_audio(segment)
 
     # Playing
 
@@ -151,7 +170,10 @@ class Speaking:
         self.current = None
         segment.state = SegmentState.DONE
         segment.stop()
-        self._c.on_segment_done(segment, segment.ledger.all_text(), interrupted=False)
+        ledger = segment.ledger
+        complete = ledger.complete or not segment.voiced
+        heard = ledger.all_text() if complete else ledger.heard(ledger.seconds)
+        self._c.on_segment_done(segment, heard, interrupted=False)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -251,5 +273,3 @@ class Speaking:
         for _, timer in self._settling.values():
             timer.cancel()
         self._settling.clear()
-
-

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from ..errors import AntiphonError, SessionClosed
 from ..events import SpeechDiscarded
 from ..handoffs import ContextChoice, Handoff, select_context
 from ..scopes import Scope, open_scope
-from .replying import Reply
 from .tool_calls import Step
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ class Switching:
         self._enter_task: asyncio.Task[None] | None = None
         self._exit_scope: Scope | None = None
         self._exit_done = False
-        self.held: list[Reply | Any] = []
+        self.held: list[Callable[[], None]] = []
         """Speech asked for from outside: it belongs to the agent that will be active."""
         self.held_turns: list[tuple[ChatMessage, Any]] = []
         """User turns of the window, recorded and not yet answered."""
@@ -113,6 +112,12 @@ class Switching:
     def window_open(self) -> bool:
         """From the decision to hand over until the new agent is active."""
         return bool(self.queue)
+
+    @property
+    def idle(self) -> bool:
+        """No switch is asked for, and no `on_enter` runs."""
+        entering = self._enter_task is not None and not self._enter_task.done()
+        return not self.queue and not entering
 
     # Asking
 
@@ -274,6 +279,7 @@ class Switching:
 
     async def _run_enter(self, agent: Agent, scope: Scope) -> None:
         await self._c.run_hook(agent.on_enter, scope)
+        self._enter_task = None
         self._c.post(self._answer_held, True)
 
     def release_held(self) -> None:
@@ -325,8 +331,4 @@ def discard(conversation: Conversation, handle: SpeechHandle, reason: str) -> No
     """Ends a handle that will never be voiced, with an event."""
     handle._mark_interrupted()
     handle._finish()
-    conversation.notify(
-        SpeechDiscarded(speech_handle=handle, reason=reason, at=conversation.now())
-    )
-
-
+    conversation.notify(SpeechDiscarded(speech_handle=handle, reason=reason, at=conversation.now()))

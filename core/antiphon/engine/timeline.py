@@ -55,7 +55,9 @@ class Timeline:
     def latency(self) -> float | None:
         """Seconds from the last voiced sample (or the text) to the first sample played: what a caller
         waits."""
-        return _gap(self.last_voiced if self.last_voiced is not None else self.committed, self.first_audio)
+        return _gap(
+            self.last_voiced if self.last_voiced is not None else self.committed, self.first_audio
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """All fields and the two figures derived from them, rounded to microseconds."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import inspect
 import logging
 import threading
 from collections.abc import Callable
@@ -335,7 +336,9 @@ class ToolCalls:
             for call in step.calls
             if call.outcome is not None
         ]
-        wants_reply = any(call.outcome is not None and call.outcome.wants_reply for call in step.calls)
+        wants_reply = any(
+            call.outcome is not None and call.outcome.wants_reply for call in step.calls
+        )
         event = FunctionToolsExecuted(
             at=self._c.now(),
             function_calls=[call.item for call in step.calls],
@@ -395,7 +398,7 @@ class ToolCalls:
 class _Run:
     """What a `RunContext` asks of the engine."""
 
-    __slots__ = ("_call", "_c")
+    __slots__ = ("_c", "_call")
 
     def __init__(self, conversation: Conversation, call: Call) -> None:
         self._c = conversation
@@ -423,9 +426,12 @@ async def _in_thread(function: Callable[[], Any], name: str) -> Any:
             done.set_result(value)
 
     def run() -> None:
-        value, failure = None, None
+        value: Any = None
+        failure: BaseException | None = None
         try:
             value = context.run(function)
+            if inspect.isawaitable(value):
+                raise TypeError("a sync tool returned an awaitable; make it an `async def`")
         except StopIteration as error:
             failure = RuntimeError(f"the tool raised {error!r}")
         except BaseException as error:
@@ -438,5 +444,3 @@ async def _in_thread(function: Callable[[], Any], name: str) -> Any:
     async with hold(name):
         threading.Thread(target=run, name=name, daemon=True).start()
         return await done
-
-

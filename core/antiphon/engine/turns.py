@@ -178,9 +178,7 @@ class Turns:
             return
         self._partial = text
         self.final_due = True
-        self._c.notify(
-            UserInputTranscribed(transcript=text, is_final=False, at=self._c.now())
-        )
+        self._c.notify(UserInputTranscribed(transcript=text, is_final=False, at=self._c.now()))
         if not self._c.hearing.has_vad:
             self._c.user_speaks(True)
             self._cancel_endpoint()
@@ -283,13 +281,16 @@ class Turns:
             self._c.post(self._c.report_error, error, "turn_detector", True)
             probability = 1.0
         done = probability >= detector.threshold
-        self._c.post(self._detected, settings.min_delay if done else settings.max_delay, probability)
+        self._c.post(
+            self._detected, settings.min_delay if done else settings.max_delay, probability
+        )
 
     def _detected(self, delay: float, probability: float) -> None:
         self._detection = None
         self._delay = delay
         self._decide(
-            "wait", f"the turn detector gives {probability:.2f}: the turn ends {delay:g} s after speech"
+            "wait",
+            f"the turn detector gives {probability:.2f}: the turn ends {delay:g} s after speech",
         )
         self._consider()
 
@@ -423,4 +424,3 @@ class Turns:
         self._cancel_endpoint()
         self._cancel_deadline()
         self.barge_in.close()
-

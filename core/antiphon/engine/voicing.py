@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ..agent import ModelSettings
@@ -11,16 +12,17 @@ from ..audio import AudioFrame, to_mono
 from ..errors import AntiphonError, ProviderError
 from ..streams import FLUSH, Flush, Usage
 from ..tts import Audio, TimedText, TTSEvent, Voicing
-from .nodes import SlotStream, StreamStack, call_node, is_default, node_stream, stream_stack
+from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .retrying import RETRY_DELAYS
 from .segment import Segment, SegmentState
 
 if TYPE_CHECKING:
-    from ..agent import Agent
     from .conversation import Conversation
 
 STALL = 10.0
 """Seconds without audio, while some is owed, after which a TTS counts as stalled."""
+
+_segment: ContextVar[Segment | None] = ContextVar("antiphon_segment", default=None)
 
 
 class TextSource:
@@ -63,6 +65,11 @@ class Voicer:
     def __init__(self, conversation: Conversation) -> None:
         self._c = conversation
 
+    @staticmethod
+    def segment_of_task() -> Segment | None:
+        """The segment that the running task voices."""
+        return _segment.get()
+
     def start(self, segment: Segment, overrides: dict[str, Any] | None) -> None:
         """Starts a segment's TTS; its audio goes to `speaking`."""
         segment.task = self._c.tasks.start(
@@ -85,6 +92,7 @@ class Voicer:
         self._c.post(self._on_end, segment)
 
     async def _run(self, segment: Segment, overrides: dict[str, Any]) -> None:
+        _segment.set(segment)
         settings = ModelSettings(overrides=overrides)
         attempt = 0
         position = 0
@@ -166,10 +174,3 @@ class Voicer:
         self._c.replying.stop_text(segment)
         segment.end_audio()
         self._c.speaking.on_failed(segment)
-
-
-def tts_stream(
-    slot: Any, what: str, text: AsyncIterable[str | Flush], overrides: dict[str, Any]
-) -> AsyncIterator[TTSEvent]:
-    """The stream of a tts slot, as `Agent.default.tts_node` gives it."""
-    return SlotStream(lambda: slot.synthesize(text, overrides or None), what=what)

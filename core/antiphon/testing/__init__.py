@@ -6,6 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..holding import hold as hold
+    from .caller import Caller as Caller
+    from .caller import Perceived as Perceived
+    from .failures import Fail as Fail
+    from .scripted_llm import CUT as CUT
+    from .scripted_llm import Call as Call
+    from .scripted_llm import LLMRequest as LLMRequest
+    from .scripted_llm import Pause as Pause
+    from .scripted_llm import ScriptedLLM as ScriptedLLM
+    from .scripted_stt import ScriptedBatchSTT as ScriptedBatchSTT
+    from .scripted_stt import ScriptedSTT as ScriptedSTT
+    from .scripted_tts import ScriptedTTS as ScriptedTTS
+    from .scripted_tts import ScriptedWholeTextTTS as ScriptedWholeTextTTS
+    from .scripted_turn_detector import ScriptedTurnDetector as ScriptedTurnDetector
+    from .scripted_vad import ScriptedVAD as ScriptedVAD
+    from .speech import HeardWord as HeardWord
+    from .speech import Listener as Listener
+    from .speech import is_voiced as is_voiced
+    from .speech import mumble as mumble
+    from .speech import render as render
+    from .speech import voiced_span as voiced_span
     from .virtual_time import Deadlock as Deadlock
     from .virtual_time import HoldMissing as HoldMissing
     from .virtual_time import OutOfTime as OutOfTime
@@ -15,25 +35,59 @@ if TYPE_CHECKING:
 
 # The pytest plugin is loaded in every pytest run: nothing is imported before it is asked for.
 _HOMES = {
-    "Deadlock": "antiphon.testing.virtual_time",
-    "HoldMissing": "antiphon.testing.virtual_time",
-    "OutOfTime": "antiphon.testing.virtual_time",
-    "VirtualTimeLoop": "antiphon.testing.virtual_time",
-    "hold": "antiphon.holding",
-    "run": "antiphon.testing.virtual_time",
-    "virtual_clock": "antiphon.testing.virtual_time",
+    "antiphon.holding": ("hold",),
+    "antiphon.testing.caller": (
+        "Caller",
+        "Perceived",
+    ),
+    "antiphon.testing.failures": ("Fail",),
+    "antiphon.testing.scripted_llm": (
+        "CUT",
+        "Call",
+        "LLMRequest",
+        "Pause",
+        "ScriptedLLM",
+    ),
+    "antiphon.testing.scripted_stt": (
+        "ScriptedBatchSTT",
+        "ScriptedSTT",
+    ),
+    "antiphon.testing.scripted_tts": (
+        "ScriptedTTS",
+        "ScriptedWholeTextTTS",
+    ),
+    "antiphon.testing.scripted_turn_detector": ("ScriptedTurnDetector",),
+    "antiphon.testing.scripted_vad": ("ScriptedVAD",),
+    "antiphon.testing.speech": (
+        "HeardWord",
+        "Listener",
+        "is_voiced",
+        "mumble",
+        "render",
+        "voiced_span",
+    ),
+    "antiphon.testing.virtual_time": (
+        "Deadlock",
+        "HoldMissing",
+        "OutOfTime",
+        "VirtualTimeLoop",
+        "run",
+        "virtual_clock",
+    ),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOMES)
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
+    home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(home), name)
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
 
 
 def __dir__() -> list[str]:

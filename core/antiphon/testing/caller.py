@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,11 +11,10 @@ from ..errors import TransportError
 from ..transport import Played, Sink, Transport, TransportCapabilities
 from ..transports.playout import Playout
 from .hearing import AgentEar
-from .speech import mumble, render, slots
+from .microphone import Microphone, Utterance
+from .speech import mumble, render
 
 FRAME_MS = 20
-TAIL = 1.0
-"""Seconds of silence sent after speech when the caller is not continuous."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +27,6 @@ class Perceived:
     who: Literal["caller", "agent"]
     text: str
     """The words that were heard whole."""
-
-
-@dataclass(slots=True)
-class _Utterance:
-    """What the caller says, or types (no samples)."""
-
-    start: int
-    """Samples from the beginning of the call."""
-    data: bytes
-    text: str
-    spoken: bool
-    """Rendered from its text: cut short, it has the words that were whole."""
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.data) // 2
-
-    def text_until(self, sample: int) -> str:
-        if sample >= self.end:
-            return self.text
-        if not self.spoken:
-            return ""
-        words = self.text.split()
-        ends = [self.start + end for _, end in slots(len(words), len(self.data) // 2)]
-        return " ".join(word for word, end in zip(words, ends, strict=True) if end <= sample)
 
 
 class Caller(Transport):
@@ -92,21 +65,15 @@ class Caller(Transport):
             position=position,
         )
         self._rate = sample_rate
-        self._samples = sample_rate * FRAME_MS // 1000
-        self._silence = bytes(2 * self._samples)
-        self._continuous = continuous
+        self._microphone = Microphone(
+            sample_rate, sample_rate * FRAME_MS // 1000, continuous=continuous
+        )
         self._words_per_second = words_per_second
         self._position_error = position_error
         self._reported_after = reported_after
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sink: Sink | None = None
-        self._t0 = 0.0
         self._planned: list[tuple[float, bytes, str, bool]] = []
-        self._said: list[_Utterance] = []
-        self._unsent: deque[_Utterance] = deque()
-        self._next_frame = 0
-        self._tail_end = 0
-        self._timer: asyncio.TimerHandle | None = None
         self._reports: list[asyncio.TimerHandle] = []
         self._ended_at: int | None = None
         self._watchers: list[asyncio.Future[None]] = []
@@ -117,20 +84,16 @@ class Caller(Transport):
         self._pushes = 0
         self._listened_from = 0
 
-    # The call
-
     async def start(self, sink: Sink) -> None:
         """Lifts the receiver: time on this call counts from here."""
         if self._loop is not None:
             raise TransportError("this caller has made its call; make another Caller")
         self._loop = asyncio.get_running_loop()
-        self._t0 = self._loop.time()
         self._sink = sink
-        for when, data, text, spoken in sorted(self._planned, key=lambda plan: plan[0]):
-            self._add(when, data, text, spoken)
-        self._planned.clear()
-        if self.capabilities.audio_in and self._continuous:
-            self._arm()
+        planned, self._planned = self._planned, []
+        self._microphone.start(sink.audio if self.capabilities.audio_in else None)
+        for when, data, text, rendered in sorted(planned, key=lambda plan: plan[0]):
+            self._microphone.say(data, text, when=when, rendered=rendered)
 
     async def aclose(self) -> None:
         """Ends the call without a word to the other side."""
@@ -150,11 +113,9 @@ class Caller(Transport):
         self._ended_at = self._now()
         self._playout.close()
         self._ear.forget()
-        for timer in (self._timer, *self._reports):
-            if timer is not None:
-                timer.cancel()
-        self._timer = None
-        self._unsent.clear()
+        self._microphone.stop()
+        for report in self._reports:
+            report.cancel()
         self._wake()
 
     def _connected(self) -> Sink:
@@ -169,14 +130,10 @@ class Caller(Transport):
 
     def _now(self) -> int:
         """Samples since the beginning of the call."""
-        if self._loop is None:
-            return 0
-        return round((self._loop.time() - self._t0) * self._rate)
+        return 0 if self._loop is None else self._microphone.sample(self._loop.time())
 
     def _time(self, sample: int) -> float:
-        return round(self._t0 + sample / self._rate, 9)
-
-    # What the caller does
+        return self._microphone.time(sample)
 
     async def speak(
         self, text: str = "", *, seconds: float | None = None, audio: bytes | None = None
@@ -213,10 +170,30 @@ class Caller(Transport):
         """As `speak_at`, without words."""
         return self._plan(when, "", None, mumble(seconds, sample_rate=self._rate))
 
+    def _plan(
+        self, when: float | None, text: str, seconds: float | None, audio: bytes | None
+    ) -> float:
+        data = audio
+        if data is None:
+            data = render(
+                text,
+                sample_rate=self._rate,
+                seconds=seconds,
+                words_per_second=self._words_per_second,
+            )
+        if not self.capabilities.audio_in:
+            raise TransportError("this caller has no microphone (audio=False); use type()")
+        if self._loop is None and when is not None:
+            self._planned.append((when, data, text, audio is None))
+            return round(when + len(data) / (2 * self._rate), 9)
+        self._connected()
+        said = self._microphone.say(data, text, when=when, rendered=audio is None)
+        return self._time(said.end)
+
     def type(self, text: str) -> None:
         """Sends a typed line."""
         sink = self._connected()
-        self._said.append(_Utterance(self._now(), b"", text, True))
+        self._microphone.said.append(Utterance(self._now(), b"", text, True))
         sink.text(text)
 
     def dtmf(self, digits: str) -> None:
@@ -232,16 +209,18 @@ class Caller(Transport):
             await asyncio.sleep(delay)
 
     async def listen_until(self, *, silence: float = 1.0, limit: float = 60.0) -> str:
-        """Waits until the agent has spoken and then been silent for `silence` seconds.
+        """Waits until the agent has answered and then been silent for `silence` seconds.
 
-        Returns what was heard since the last `listen_until`, or since the caller last began to
-        speak. Raises `TimeoutError` when it has not come to that after `limit` seconds.
+        An answer is audible after the caller's own last words and after the last `listen_until`.
+        Returns the words heard since the later of the two began. Raises `TimeoutError` when it has
+        not come to that after `limit` seconds.
         """
         self._connected()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit
-        spoken = [u.start for u in self._said if u.start <= self._now()]
-        since = max([self._listened_from, *spoken])
+        said = [said for said in self._microphone.said if said.start <= self._now()]
+        since = max([self._listened_from, *[own.start for own in said]])
+        answered_after = max([self._listened_from, *[own.end for own in said]])
         while self._ended_at is None:
             self._hear()
             now, left = loop.time(), self._playout.buffered()
@@ -251,13 +230,13 @@ class Caller(Transport):
                 pass
             elif left > 1e-9:
                 due = now + left
-            elif voiced is not None and voiced > since:
+            elif voiced is not None and voiced > answered_after:
                 due = self._time(voiced) + silence
                 if now >= due - 1e-9:
                     break
             if now >= deadline:
                 raise TimeoutError(
-                    f"the agent has not spoken and then been silent for {silence:g} s within "
+                    f"the agent has not answered and then been silent for {silence:g} s within "
                     f"{limit:g} s; it said {self._ear.text(since=since)!r}"
                 )
             await self._change(deadline if due is None else min(due, deadline))
@@ -280,8 +259,6 @@ class Caller(Transport):
         for watcher in watchers:
             _wake(watcher)
 
-    # What the caller has perceived
-
     @property
     def timeline(self) -> list[Perceived]:
         """Who said what and when, as heard at this end up to now, in order of its beginning.
@@ -297,7 +274,7 @@ class Caller(Transport):
                 "caller",
                 said.text_until(now),
             )
-            for said in self._said
+            for said in self._microphone.said
             if said.start < now or (said.start == now and not said.data)
         ]
         entries += [
@@ -322,7 +299,7 @@ class Caller(Transport):
         self._hear()
         voiced = self._ear.voiced_until
         if voiced is None:
-            return self._t0
+            return self._time(0)
         playing = not self._paused and self._playout.buffered() > 1e-9
         return None if playing and voiced >= self._now() else self._time(voiced)
 
@@ -331,100 +308,8 @@ class Caller(Transport):
             return
         self._pushes = 0
         for piece in self._playout.take():
-            start = round((piece.run - self._t0) * self._rate) + piece.offset
+            start = self._microphone.sample(piece.run) + piece.offset
             self._ear.hear(start, piece.data)
-
-    # The microphone
-
-    def _plan(
-        self, when: float | None, text: str, seconds: float | None, audio: bytes | None
-    ) -> float:
-        data = audio
-        if data is None:
-            data = render(
-                text,
-                sample_rate=self._rate,
-                seconds=seconds,
-                words_per_second=self._words_per_second,
-            )
-        if not self.capabilities.audio_in:
-            raise TransportError("this caller has no microphone (audio=False); use type()")
-        if self._loop is None and when is not None:
-            self._planned.append((when, data, text, audio is None))
-            return round(when + len(data) / (2 * self._rate), 9)
-        self._connected()
-        utterance = self._add(when, data, text, audio is None)
-        return self._time(utterance.end)
-
-    def _add(self, when: float | None, data: bytes, text: str, spoken: bool) -> _Utterance:
-        now = max(self._now(), self._next_frame * self._samples)
-        if when is None:
-            start = max(now, max((u.end for u in self._said), default=0))
-        else:
-            start = round((when - self._t0) * self._rate)
-        utterance = _Utterance(start, data, text, spoken)
-        if start < now:
-            raise ValueError(
-                f"{text!r} is planned for {when:g} s, and it is {self._time(now):g} s already"
-            )
-        for other in self._said:
-            if other.data and utterance.start < other.end and other.start < utterance.end:
-                raise ValueError(
-                    f"{text!r} is planned for {self._time(start):g} s, and the caller says "
-                    f"{other.text!r} from {self._time(other.start):g} s to "
-                    f"{self._time(other.end):g} s"
-                )
-        self._said.append(utterance)
-        self._unsent.append(utterance)
-        if len(self._unsent) > 1 and self._unsent[-2].start > start:
-            self._unsent = deque(sorted(self._unsent, key=lambda waiting: waiting.start))
-        if not self._continuous:
-            self._arm()
-        return utterance
-
-    def _arm(self) -> None:
-        """Sets the timer for the next frame that is to be sent, if there is one."""
-        loop = self._loop
-        if loop is None:
-            return
-        frame = self._next_frame
-        if not self._continuous and frame * self._samples >= self._tail_end:
-            if not self._unsent:
-                return
-            frame = max(frame, self._unsent[0].start // self._samples)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._next_frame = frame
-        due = self._t0 + (frame + 1) * self._samples / self._rate
-        self._timer = loop.call_at(due, self._send_frame)
-
-    def _send_frame(self) -> None:
-        sink = self._sink
-        if sink is None:
-            return
-        first = self._next_frame * self._samples
-        frame = AudioFrame(self._spoken(first), self._rate, 1, self._time(first))
-        self._next_frame += 1
-        self._timer = None
-        self._arm()  # before anything can go wrong at the other end
-        sink.audio(frame)
-
-    def _spoken(self, first: int) -> bytes:
-        """The samples of the frame that begins with `first`."""
-        end = first + self._samples
-        data = self._silence
-        while self._unsent and self._unsent[0].start < end:
-            said = self._unsent[0]
-            begin = max(0, said.start - first)
-            piece = said.data[2 * (first + begin - said.start) : 2 * (end - said.start)]
-            data = data[: 2 * begin] + piece + data[2 * begin + len(piece) :]
-            self._tail_end = min(said.end, end) + round(TAIL * self._rate)
-            if said.end > end:
-                break
-            self._unsent.popleft()
-        return data
-
-    # The loudspeaker
 
     def push(self, frame: AudioFrame, segment: str) -> None:
         if self._ended_at is not None:

@@ -46,7 +46,7 @@ class AgentEar:
         return self._listener.voiced_until
 
     def expect(self, segment: str, samples: int) -> None:
-        """So many samples of a segment will be heard next, after those that are expected already."""
+        """So many samples of a segment will be heard after those that are expected already."""
         if segment != self._segment:
             self._segment = segment
             self._pushed = 0

@@ -148,7 +148,8 @@ class _Hearing:
                 self._hear(item)
                 if failure is not None and self._seconds(self._listener.position) >= failure.after:
                     raise failure.error
-            if self._stt.flush_latency and (self._listener.words or self._flushes):
+            waits = any(timer.when() > self._loop.time() for timer in self._flushes)
+            if self._stt.flush_latency and (self._listener.words or waits):
                 await asyncio.sleep(self._stt.flush_latency)
             self._finalise()
             if self._stt.end_of_turn:
@@ -175,13 +176,9 @@ class _Hearing:
         until = listener.voiced_until
         if until == before or until is None:
             return
-        started = listener.voiced_from or 0
-        if (
-            before is not None
-            and started != before
-            and started - before >= self._utterance_gap * self._rate
-        ):
-            self._finalise()  # the audio came late, all at once: its silences still count
+        started = max(listener.voiced_from or 0, before or 0)
+        if before is not None and started - before >= self._utterance_gap * self._rate:
+            self._finalise(started)  # the audio came late, all at once: its silences still count
         if self._eager:
             self._eager = False
             self._emit(TurnResumed())
@@ -214,18 +211,21 @@ class _Hearing:
             self._stage += 1
             act()
 
-    def _take(self) -> list[HeardWord]:
-        """The words since the last final; the utterance is over."""
+    def _take(self, before: int | None = None) -> list[HeardWord]:
+        """The words since the last final, up to sample `before`; the utterance is over."""
         listener = self._listener
-        words = listener.words
-        listener.words, listener.cut = [], []
-        listener.end()
+        words, listener.words, listener.cut = listener.words, [], []
+        if before is None:
+            listener.end()
+        else:
+            listener.words = [word for word in words if word.start_sample >= before]
+            words = [word for word in words if word.start_sample < before]
         self._counted = 0
         self._in_speech = False
         return words
 
-    def _finalise(self) -> None:
-        words = self._take()
+    def _finalise(self, before: int | None = None) -> None:
+        words = self._take(before)
         if words:
             final = self._final(words)
             self._turn.append(final.text)

@@ -131,12 +131,13 @@ class _Clockwork:
 
     def _wait_held(self) -> Sequence[Any]:
         loop = self._loop
-        waited_since = clock.real_time()
+        deadline = clock.real_time() + loop.hold_limit
         while True:
-            events = self._poll(self._SLICE)
+            left = deadline - clock.real_time()
+            events = self._poll(max(0.0, min(left, self._SLICE)))
             if events or loop._something_ready() or not loop._holds:
                 return events
-            if clock.real_time() - waited_since >= loop.hold_limit:
+            if left <= 0:
                 loop._overheld()
 
 

@@ -9,9 +9,9 @@ from .wav_file import WavWriter
 class StereoRecording:
     """Puts the caller on the left and the agent on the right of a WAV file.
 
-    The caller's audio is one stream from the beginning of the call; pieces of the agent's are placed
-    by their sample number, and may come late, as long as they come before `write` passes them. What
-    is not written yet is held in memory: a few frames.
+    The caller's audio is one stream from the beginning of the call; pieces of the agent's are
+    placed by their sample number, and may come late, as long as they come before `write` passes
+    them. What is not written yet is held in memory: a few frames.
     """
 
     def __init__(self, writer: WavWriter, *, caller_rate: int, sample_rate: int) -> None:

@@ -34,7 +34,7 @@ class WavTransport(Transport):
 
     `output`: a 16-bit stereo file, caller left and agent right, where each sample lies at the
     instant when it was heard. It is written as the call goes on and complete after `aclose`,
-    however the call ended. `sample_rate` is the rate of that file and of what the agent has to push.
+    however the call ended. `sample_rate` is that of the file and of what the agent has to push.
 
     When everything has been said, silence goes on until the agent has been silent for `tail`
     seconds, `max_tail` at the most; then the caller hangs up: `closed("input_ended")`. A caller
@@ -84,6 +84,7 @@ class WavTransport(Transport):
         self._start = 0.0
         self._frames = 0
         self._frame_samples = _INPUT_RATE * frame_ms // 1000
+        self._silence = bytes(2 * self._frame_samples)
 
     def _check_output(self, script: Sequence[Utterance]) -> None:
         path = self._output
@@ -175,12 +176,7 @@ class WavTransport(Transport):
                 self._timer = loop.call_at(self._due(self._frames + 1), self._tick)
 
     def _deliver(self, begin: float, end: float) -> None:
-        try:
-            data = self._caller.speak(begin, self._frame_samples, self._playout)
-        except AudioError as error:
-            log.error("%s; the caller hangs up", error)
-            self._hang_up("input_failed")
-            return
+        data = self._caller_says(begin) if self._state == "open" else self._silence
         if self._recording is not None:
             self._recording.caller(data)
             self._record()
@@ -191,6 +187,14 @@ class WavTransport(Transport):
             )
             if reason is not None:
                 self._hang_up(reason)
+
+    def _caller_says(self, begin: float) -> bytes:
+        try:
+            return self._caller.speak(begin, self._frame_samples, self._playout)
+        except AudioError as error:  # the file was changed under our hands
+            log.error("%s; the caller hangs up", error)
+            self._hang_up("input_failed")
+            return self._silence
 
     def _hang_up(self, reason: str) -> None:
         if self._state == "open" and self._sink is not None:

@@ -57,7 +57,7 @@ class WavReader:
 
     The file is checked when the reader is made: `AudioError` for whatever is not a whole WAV file
     of at least one sample, in PCM of 8, 16, 24 or 32 bits or in floating point, of 8000 to 192000
-    Hz. It is opened at the first `read`, and read on as needed.
+    Hz. It is opened at the first `read` and closed at its end.
     """
 
     def __init__(self, path: Path, *, sample_rate: int = 16000) -> None:
@@ -91,13 +91,13 @@ class WavReader:
         count = min(self._unread, int(form.sample_rate * _BLOCK_SECONDS))
         data = self._file.read(count * form.frame_size)
         if len(data) < count * form.frame_size:
-            raise AudioError(
-                f"{str(self.path)!r} became shorter while it was read; use a copy of it"
-            )
+            self.close()
+            raise AudioError(f"{str(self.path)!r} became shorter while it was read; give a copy")
         self._unread -= count
         out = self._resampler.push(_mono(data, form))
         if not self._unread:
             out += self._resampler.flush()
+            self.close()
         return out
 
 

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from antiphon.errors import ModelStringError, SettingError
 from antiphon.settings import listed
+
+_USUAL_PRIORITY = 5
+"""Of a language line without one; the lowest wins."""
 
 
 class Voices:
     """What can be written before and after the `:` of a model string."""
 
     def __init__(self, data: Path) -> None:
-        """Reads `data`, the directory `espeak-ng-data`: some 150 small files."""
-        self.languages: set[str] = set()
-        """Lower case, e.g. `en-us`."""
+        """Reads `data`, the directory `espeak-ng-data`: some 140 small files."""
         self.voices = {path.name for path in (data / "voices" / "!v").iterdir()}
         """The changes of voice that may be laid over any language, e.g. `f3`."""
-        for path in (data / "lang").rglob("*"):
-            if path.is_file():
-                self.languages.add(path.name.lower())
-                self.languages |= _declared_languages(path)
+        self.languages: dict[str, str] = {}
+        """The file of each language code, which is lower case: `en-gb` is in the file `en`.
+
+        The library itself finds a language by its file's name, and not by most of its codes.
+        """
+        files = sorted(path for path in (data / "lang").rglob("*") if path.is_file())
+        declared = [
+            (priority, code, path.name) for path in files for code, priority in _codes(path)
+        ]
+        for _, code, file in sorted(declared):
+            self.languages.setdefault(code, file)
+        self.languages.update((path.name.lower(), path.name) for path in files)
 
     def name(self, language: str, voice: str | None) -> str:
-        """espeak's own name for the two, e.g. `en-us+f3`.
+        """espeak's own name for the two, e.g. `en-US+f3`.
 
         Raises `ModelStringError` for an unknown language and `SettingError` for an unknown voice.
         """
-        if language.lower() not in self.languages:
+        file = self.languages.get(language.lower())
+        if file is None:
             if language in self.voices:
                 raise ModelStringError(
                     f"espeak has no language {language!r}, but a voice of that name; "
@@ -39,16 +49,19 @@ class Voices:
                 f"espeak has no language {language!r}{_near(language.lower(), self.languages)}"
             )
         if voice is None:
-            return language.lower()
+            return file
         if voice not in self.voices:
             raise SettingError(f"espeak has no voice {voice!r}{_near(voice, self.voices)}")
-        return f"{language.lower()}+{voice}"
+        return f"{file}+{voice}"
 
 
-def _declared_languages(path: Path) -> set[str]:
-    """The codes of a language file's lines `language en-us 2`."""
-    lines = map(str.split, path.read_text(encoding="utf-8", errors="replace").splitlines())
-    return {words[1].lower() for words in lines if len(words) > 1 and words[0] == "language"}
+def _codes(path: Path) -> Iterator[tuple[str, int]]:
+    """Code and priority of a file's lines such as `language en-us 2`."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == "language":
+            priority = int(words[2]) if words[2:] and words[2].isdigit() else _USUAL_PRIORITY
+            yield words[1].lower(), priority
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -78,6 +78,7 @@ class Espeak:
             raise SystemExit(f"espeak-ng finds no data in {os.getcwd()!r}; install it again")
         self._callback = _Callback(self._on_audio)  # kept, or it would be freed
         self._library.espeak_SetSynthCallback(self._callback)
+        self._library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self._library.espeak_SetVoiceByName.argtypes = [ctypes.c_char_p]
         self._library.espeak_Synth.argtypes = [
             ctypes.c_char_p,
@@ -121,6 +122,8 @@ class Espeak:
     def speak(self, text: str, heard: Heard, *, end_pause: bool = False) -> None:
         """Calls `heard` with the audio as it is made, until its end or until `heard` says stop."""
         self._heard = heard
+        # Its breath and flutter are random, and seeded with the wall clock unless told otherwise.
+        self._library.espeak_ng_SetRandSeed(1)
         data = text.translate(_CONTROL).encode("utf-8", "replace")
         flags = _CHARS_UTF8 | (_END_PAUSE if end_pause else 0)
         self._library.espeak_Synth(

@@ -121,7 +121,7 @@ def _ways_to_say(text: str) -> Iterator[tuple[float, tuple[str, ...]]]:
     sentence: list[list[list[str]]] = []
     for token in [*_TOKEN.findall(plain), "."]:
         if token in ".!?;:\n":
-            # Two numbers at the most are said in all their ways: the number of sentences is bounded.
+            # Only two numbers are said in all their ways: the number of sentences is bounded.
             free = 2
             for at, ways in enumerate(sentence):
                 if len(ways) > 1:

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ONES = "zero one two three four five six seven eight nine".split()
-TEENS = (
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-)
+TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 _DIGIT = {word: value for value, word in enumerate(ONES)}
@@ -41,12 +39,12 @@ class Token:
 def normalise(words: Sequence[str]) -> list[Token]:
     """Writes the numbers among `words` in digits; everything else stays as it is.
 
-    * Cardinals: "twenty three" 23, "one hundred and five" 105, "a thousand" 1000, "three million" 3000000.
-      "and" belongs to a number only behind a hundred or a thousand.
+    * Cardinals: "twenty three" 23, "one hundred and five" 105, "a thousand" 1000. "and" belongs to a
+      number only behind a hundred, a thousand and so on.
     * Numbers read out digit by digit or in pairs are joined: "four oh one seven" and "forty
       seventeen" 4017, "nineteen ninety nine" 1999, "twenty oh five" 2005. What may be a time of day
       is not: "seven thirty" 7 30, "ten fifteen" 10 15.
-    * "oh" is a zero between digits, and at the end of two or more; it begins a number only before two or more.
+    * "oh" is a zero between digits, at the end of two or more, and before two or more.
     * Decimals: "two point five" 2.5.
     * A lone "one" stays a word ("one moment", "no one") unless it is counted with ("option one",
       "one or two"). Other lone digits become figures.
@@ -215,7 +213,12 @@ def _cardinal(number: int) -> list[str]:
         return [TEENS[number - 10]]
     if number < 100:
         return [TENS[number // 10 - 2], *([ONES[number % 10]] if number % 10 else [])]
-    for scale, name in ((10**9, "billion"), (10**6, "million"), (1000, "thousand"), (100, "hundred")):
+    for scale, name in (
+        (10**9, "billion"),
+        (10**6, "million"),
+        (1000, "thousand"),
+        (100, "hundred"),
+    ):
         if number >= scale:
             rest = _cardinal(number % scale) if number % scale else []
             return [*_cardinal(number // scale), name, *rest]

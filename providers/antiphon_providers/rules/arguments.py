@@ -52,7 +52,7 @@ def arguments_of(call: Call, parameters: Mapping[str, Any], lookup: Lookup) -> d
 
 
 def variants(schema: Mapping[str, Any], root: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The plain schemas that `schema` allows: references followed, alternatives spread, null left out."""
+    """The plain schemas that `schema` allows: references followed, alternatives spread, no null."""
     reference = schema.get("$ref")
     if isinstance(reference, str):
         found: Any = root

@@ -26,15 +26,16 @@ _YES_WORDS = frozenset(YES.split("|"))
 
 # Words that show that what stands there is no name, or that the name is over.
 _NOT_IN_NAMES = frozenset(
-    "a about account actually again all also am an and any anything are as at back be because been "
-    "but buy bye by call called caller calling can cannot check could customer day did do does done "
-    "evening fine for from get give go going good goodbye great had has have he hello help here hey "
-    "hi how i idea if in interested invoice is it just know let like looking make matter may me mean "
-    "meant might moment morning much must my name need never nice no nope not nothing of oh ok okay "
-    "old on one or our out please question ready really repeat right said say see service she should "
-    "so some something sorry speak sure talk tell than thank thanks that the their them then there "
-    "they thing think this to too um uh unfortunately us very wait want was way we well were what "
-    "when where which who why will with wonder would wrong year years yeah yep yes yet you your".split()
+    "a about account actually again all also am an and any anything are as at back be because "
+    "been but buy by bye call called caller calling can cannot check could customer day did "
+    "do does done evening fine for from get give go going good goodbye great had has have he "
+    "hello help here hey hi how i idea if in interested invoice is it just know let like "
+    "looking make matter may me mean meant might moment morning much must my name need never "
+    "nice no nope not nothing of oh ok okay old on one or our out please question ready "
+    "really repeat right said say see service she should so some something sorry speak sure "
+    "talk tell than thank thanks that the their them then there they thing think this to too "
+    "uh um unfortunately us very wait want was way we well were what when where which who why "
+    "with wonder would wrong yeah year years yep yes yet you your".split()
 ) | (NUMBER_WORDS - {"oh"})
 
 _NAME_WORD = rf"(?!(?:{'|'.join(sorted(_NOT_IN_NAMES))}) )[^\W\d_]\S* "
@@ -65,16 +66,18 @@ def _name(said: Utterance, start: int, end: int) -> Value | None:
     written = said.original(start, end)
     # A recogniser writes no capitals; a person who typed "McDonald" or "van Dyke" meant them.
     if written and written in (written.lower(), written.upper()):
-        written = re.sub(r"(?<![^\s'’-])\w", lambda letter: letter[0].upper(), written.lower())
+        written = re.sub(r"(?<![^\s'\u2019-])\w", lambda letter: letter[0].upper(), written.lower())
     return written or None
 
 
 def _digits(said: Utterance, start: int, end: int) -> Value | None:
-    return read_digits([word for word in said.text[start:end].split() if word != "a"])
+    words = [word for word in said.text[start:end].split() if word != "a"]
+    return None if words in (["oh"], ["o"]) else read_digits(words)
 
 
 def _number(said: Utterance, start: int, end: int) -> Value | None:
-    return read_number(said.text[start:end].split())
+    words = said.text[start:end].split()
+    return None if words in (["oh"], ["o"]) else read_number(words)
 
 
 def _yes_or_no(said: Utterance, start: int, end: int) -> Value | None:

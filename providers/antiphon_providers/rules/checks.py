@@ -28,7 +28,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.part} {self.index + 1}{f' ({self.name!r})' if self.name else ''}: {self.message}"
+        name = f" ({self.name!r})" if self.name else ""
+        return f"{self.part} {self.index + 1}{name}: {self.message}"
 
 
 def problems(dialogue: Dialogue) -> Iterator[Problem]:
@@ -53,7 +54,7 @@ def problems(dialogue: Dialogue) -> Iterator[Problem]:
                 f"{did_you_mean(rule.follows, names)}",
             )
         heads = _in_texts(rule.says + rule.errors) + _in_calls(rule.calls)
-        heads += [(path, path.partition(".")[0]) for path, _ in rule.where]
+        heads += [(path, path.partition(".")[0]) for path, _ in rule.conditions]
         for source, head in heads:
             if head not in known and head not in extra:
                 yield Problem("rule", index, rule.name, _unknown(source, head, known, extra))

@@ -1,4 +1,4 @@
-"""The dialogue as values: `Dialogue`, its `Rule`s and `Form`s, a form's `Question`s, and `Call`s."""
+"""The dialogue as values: a `Dialogue`, its rules, and its forms with their questions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ Texts: TypeAlias = str | Sequence[str]
 Argument: TypeAlias = str | int | float | bool
 Calls: TypeAlias = "str | Call | Mapping[str, Mapping[str, Argument]] | Sequence[Any]"
 """`"tool"`, `Call(...)`, `{"tool": {"parameter": "{capture}"}}`, or several of these."""
+
 
 def _set(target: object, **values: Any) -> None:
     for name, value in values.items():
@@ -112,6 +113,7 @@ class Rule:
     says: tuple[Template, ...] = field(init=False, compare=False, repr=False)
     errors: tuple[Template, ...] = field(init=False, compare=False, repr=False)
     calls: tuple[Call, ...] = field(init=False, compare=False, repr=False)
+    conditions: tuple[tuple[str, Any], ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         when, regex = _texts("when", self.when), _texts("regex", self.regex)
@@ -133,7 +135,8 @@ class Rule:
             )
         if self.on is not None and self.on not in KINDS:
             raise SettingError(
-                f"'on' takes one of {', '.join(KINDS)}, not {self.on!r}{did_you_mean(self.on, KINDS)}"
+                f"'on' takes one of {', '.join(KINDS)}, not {self.on!r}"
+                f"{did_you_mean(self.on, KINDS)}"
             )
         if not self.after and self.error:
             raise SettingError("'error' belongs to a rule with 'after'; name the tool there")
@@ -142,6 +145,7 @@ class Rule:
         if not isinstance(self.where, Mapping | tuple):
             raise SettingError(f"'where' takes a table of conditions, not {self.where!r}")
         calls = _calls(self.call)
+        where = tuple((path, _frozen(value)) for path, value in dict(self.where).items())
         if not (self.say or self.error or calls):
             raise SettingError("a rule needs something to do; give it 'say' or 'call'")
         _set(
@@ -149,7 +153,8 @@ class Rule:
             when=when,
             regex=regex,
             instructions=instructions,
-            where=tuple((path, _frozen(value)) for path, value in dict(self.where).items()),
+            where=where,
+            conditions=where,
             say=_texts("say", self.say),
             error=_texts("error", self.error),
             call=calls,
@@ -291,6 +296,8 @@ class Dialogue:
     from_tools: bool = False
     """Whether forms for the agent's tools, made from their descriptions, are added."""
 
+    kinds: tuple[str, ...] = field(init=False, compare=False, repr=False)
+
     def __post_init__(self) -> None:
         kinds = self.small_talk
         if isinstance(kinds, bool):
@@ -307,6 +314,7 @@ class Dialogue:
             forms=tuple(self.forms),
             examples=_texts("examples", self.examples),
             small_talk=_texts("small_talk", kinds),
+            kinds=_texts("small_talk", kinds),
         )
         for problem in problems(self):
             raise SettingError(str(problem))

@@ -49,15 +49,16 @@ class DialogueFile:
                 f"name one: '#{names[0]}' after the path, or section={names[0]!r}"
             )
         if section not in names:
+            held = ", ".join(names) or "one, without a name"
             raise ConfigurationError(
-                f"{self.title} holds no dialogue {section!r} (dialogues: {', '.join(names) or 'one, without a name'})"
+                f"{self.title} holds no dialogue {section!r} (dialogues: {held})"
                 f"{did_you_mean(section, names)}"
             )
         return self.sections[section]
 
 
 def read_file(path: Path) -> DialogueFile:
-    """Reads a dialogue file. Raises `SettingError`; `ConfigurationError` when it cannot be opened."""
+    """Reads a dialogue file. Raises `SettingError`, `ConfigurationError` when it is not there."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -89,7 +90,9 @@ def read_text(text: str, *, title: str = "the dialogue") -> DialogueFile:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"{title} is not TOML: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        raise SettingError(
+            f"{title} is not TOML: {str(error)[:1].lower()}{str(error)[1:]}"
+        ) from None
     return _Reader(title, text).read(data)
 
 
@@ -102,8 +105,12 @@ class _Reader:
 
     def read(self, data: dict[str, Any]) -> DialogueFile:
         sections = data.pop("dialogue", {})
-        if not isinstance(sections, dict) or not all(isinstance(x, dict) for x in sections.values()):
-            raise SettingError(f"{self._title}: 'dialogue' holds named tables; write [dialogue.NAME]")
+        if not isinstance(sections, dict) or not all(
+            isinstance(x, dict) for x in sections.values()
+        ):
+            raise SettingError(
+                f"{self._title}: 'dialogue' holds named tables; write [dialogue.NAME]"
+            )
         if not sections:
             return DialogueFile(self._title, {"": self._dialogue("", data, {})})
         # What stands above all sections is read by itself too, so that its mistakes are its own.
@@ -128,10 +135,7 @@ class _Reader:
                     place = self._place(prefix, part, index, entry)
                     parts[part].append((place, read(place, entry)))
         options = {
-            key: source[key]
-            for source in (shared, table)
-            for key in _OPTIONS
-            if key in source
+            key: source[key] for source in (shared, table) for key in _OPTIONS if key in source
         }
         rules = [rule for _, rule in parts["rule"]]
         forms = [form for _, form in parts["form"]]
@@ -187,7 +191,9 @@ class _Reader:
 
     def _tables(self, where: str, part: str, entries: Any) -> list[dict[str, Any]]:
         if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
-            raise SettingError(f"{where}: {part!r} is a list of tables; write [[{part}]], in double brackets")
+            raise SettingError(
+                f"{where}: {part!r} is a list of tables; write [[{part}]], in double brackets"
+            )
         return entries
 
     def _place(self, prefix: str, part: str, index: int, entry: Mapping[str, Any]) -> str:

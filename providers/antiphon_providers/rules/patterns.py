@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from antiphon.errors import SettingError
@@ -26,13 +26,15 @@ class Match:
     """What was captured, by name."""
     words: int
     """How many words were matched as such, captures not counted: what makes a match specific."""
+    captured: int = 0
+    """How many words were captured."""
 
 
 class Pattern:
     """A pattern such as `[please] (look up|check) invoice {invoice:digits}`.
 
-    Words are matched whole, anywhere in what was said, in any case and punctuation, contractions and
-    their full forms alike. `(a|b)` alternatives, `[a]` optional, `*` up to six words of any kind,
+    Words are matched whole, anywhere in what was said, in any case and punctuation, contractions
+    and full forms alike. `(a|b)` alternatives, `[a]` optional, `*` up to six words of any kind,
     `^` and `$` the beginning and the end of what was said, `{name:type}` a capture. `types` gives
     the types of captures that are written without one; else a capture named as a type is of it,
     and any other is a word.
@@ -57,6 +59,10 @@ class Pattern:
 
     def search(self, said: Utterance) -> Match | None:
         """The first place where the pattern matches, or None."""
+        return next(self.matches(said), None)
+
+    def matches(self, said: Utterance) -> Iterator[Match]:
+        """All places where the pattern matches, from the beginning, not overlapping."""
         for found in self._regex.finditer(said.text):
             values: dict[str, Value] = {}
             captured = 0
@@ -70,8 +76,7 @@ class Pattern:
                 values[name] = value
                 captured += said.text.count(" ", start, end)
             else:
-                return Match(values, found[0].count(" ") - captured)
-        return None
+                yield Match(values, found[0].count(" ") - captured, captured)
 
 
 class _Reader:
@@ -211,8 +216,8 @@ def _nested_repeat(source: str) -> bool:
 class Regex:
     """The way out where a `Pattern` does not reach: a regular expression over the text as written.
 
-    Case is ignored; the named groups are the captures, as text. One with a repeat inside a repeat is
-    refused. Raises `SettingError`.
+    Case is ignored; the named groups are the captures, as text. One with a repeat inside a repeat
+    is refused. Raises `SettingError`.
     """
 
     __slots__ = ("_regex", "captures", "source")
@@ -223,16 +228,14 @@ class Regex:
             self._regex = re.compile(source, re.IGNORECASE)
         except re.error as error:
             raise SettingError(
-                f"the regex {source!r} cannot be read: {error}; see the documentation of Python's re"
+                f"the regex {source!r} cannot be read: {error}; it follows Python's re module"
             ) from None
         if _nested_repeat(source):
             raise SettingError(
-                f"the regex {source!r} repeats a group that itself repeats, which can take for ever; "
-                "write it without the inner or the outer repeat"
+                f"the regex {source!r} repeats a group that itself repeats, which can take "
+                "for ever; write it without the inner or the outer repeat"
             )
-        self.captures: dict[str, CaptureType] = dict.fromkeys(
-            self._regex.groupindex, TYPES["text"]
-        )
+        self.captures: dict[str, CaptureType] = dict.fromkeys(self._regex.groupindex, TYPES["text"])
 
     def search(self, text: str) -> Match | None:
         """The first place in `text` where it matches, or None."""

@@ -47,7 +47,7 @@ class FormState:
 
 
 class Reading:
-    """What a chat context says about the dialogue. Built anew for every step, from the items alone."""
+    """What a chat context says about the dialogue: built for one step, from the items alone."""
 
     def __init__(self, script: Script, items: Iterable[ChatItem]) -> None:
         self._script = script
@@ -71,6 +71,8 @@ class Reading:
         """Whether the agent has neither spoken nor been spoken to since it entered."""
         self.entries = 0
         """How often this agent entered before."""
+        self.first = True
+        """Whether no other agent spoke before this one."""
         self.last_said: str | None = None
         """The agent's last words, the unheard ones included."""
         self._last: Meaning | None = None  # the last turn that was understood
@@ -107,6 +109,7 @@ class Reading:
                 self.outputs, self.unsaid, self._heard = [], [], []
                 self.instructions = None
                 self.entering, self._acted = True, False
+                self.first = item.old_agent_id is None
                 self.entries = entered[item.new_agent_id]
                 entered[item.new_agent_id] += 1
         if self._group:
@@ -162,9 +165,9 @@ class Reading:
     def _understand_group(self) -> Meaning:
         """What the user's messages since the agent's last act mean, taken together.
 
-        Several come when the user spoke on before a word of the reply was heard. The newest counts;
-        if it says nothing by itself, they are read as one; if that fails too, the last of the others
-        that says something is answered.
+        Several come when the user spoke on before a word of the reply was heard. The newest counts.
+        If it says nothing by itself, they are read as one; if that fails too, the last of the
+        others that says something is answered.
         """
         index = self._group[-1][0]
         texts = [text for _, text in self._group]
@@ -207,8 +210,8 @@ class Reading:
     def _asked(self) -> tuple[Form, Question] | None:
         """The question that is open: the one last asked for in words, else the next of the form.
 
-        The next of the form counts only once the agent has acted since it entered, for only then can
-        it have been asked.
+        The next of the form counts only once the agent has acted since it entered, for only then
+        can it have been asked.
         """
         active = self.active
         for text in reversed(self._heard):
@@ -276,7 +279,10 @@ class Reading:
         latest = self._latest
         if latest is None:
             return []
-        given = [*(answer.form.name for answer in latest.answers), *(f.name for f in latest.started)]
+        given = [
+            *(answer.form.name for answer in latest.answers),
+            *(f.name for f in latest.started),
+        ]
         states = [self.forms[name] for name in dict.fromkeys(given)]
         return [each for each in states if each.began is not None and not each.missing]
 
@@ -287,7 +293,7 @@ def _names(calls: Iterable[Call], tool: str) -> bool:
 
 def holds(rule: Rule, lookup: Any) -> bool:
     """Whether the conditions of `where` hold; values compare as they are spoken, in any case."""
-    for path, wanted in rule.where:
+    for path, wanted in rule.conditions:
         value = lookup(tuple(path.split(".")))
         options = wanted if isinstance(wanted, tuple) else (wanted,)
         if value is None or spoken(value).casefold() not in (

@@ -29,6 +29,11 @@ _DEFAULTS: dict[str, tuple[Template, ...]] = {
     **{kind: tuple(map(Template, talk.say)) for kind, talk in SMALL_TALK.items()},
 }
 _HELLO = (Template("Hello!"),)
+_OFFERING = (Template("Hello![ I can {offers}.] How can I help?"),)
+_HONEST = (
+    Template("Hello! I am a script, not a language model.[ I can {offers}.] How can I help?"),
+)
+_MOST_OFFERS = 4
 
 
 @dataclass(slots=True)
@@ -104,7 +109,7 @@ class Replying:
             if not reading.entering:
                 self._warn(
                     f"no rule is for the instructions {reading.instructions!r}; "
-                    "give the dialogue one: instructions = \"...\""
+                    'give the dialogue one: instructions = "..."'
                 )
         elif reading.turn is not None or reading.outputs:
             return
@@ -117,10 +122,12 @@ class Replying:
         rule = self._rule_on("enter")
         if rule is not None:
             self._follow(rule, self._reading.entries, last_stays=True)
+        elif self._reading.active is not None:
+            self._say(_HELLO, 0)  # a question follows
+        elif self._script.dialogue.from_tools:
+            self._say(_HONEST if self._reading.first else _OFFERING, 0)
         else:
-            # "How can I help?" is for those who have nothing to ask.
-            texts = _HELLO if self._reading.active is not None else _DEFAULTS["enter"]
-            self._say(texts, self._reading.entries)
+            self._say(_DEFAULTS["enter"], 0)
 
     def _answer_output(self, pair: Pair) -> None:
         call, output = pair
@@ -197,17 +204,24 @@ class Replying:
         question = self._open
         if question is None or self._quiet or self._reply.text.endswith("?"):
             return
+        turn, outputs = self._reading.turn, self._reading.outputs
+        if outputs and self._tools_off:
+            return  # the last words before a hand-off: what is open is the next agent's
         missed = self._reading.missed[question.name]
-        turn = self._reading.turn
-        if turn is not None and turn.kind == "fallback" and question.agains:
+        refused = any(output.is_error for _, output in outputs)
+        if question.agains and (refused or (turn is not None and turn.kind == "fallback")):
             self._say(question.agains, missed - 1)
         else:
             self._say(question.asks, missed)
 
     def _say_something(self) -> None:
         turn = self._reading.turn
-        if self._reading.outputs:
+        outputs = self._reading.outputs
+        tools = [call.name if call else output.name for call, output in outputs]
+        if outputs and not all(map(self._asked_by_form, tools)):
             self._say_kind("done")
+        elif outputs:
+            self._say_kind("noted")
         elif turn is not None and turn.kind in ("answer", "form"):
             self._say_kind("noted")
         elif turn is not None:
@@ -312,7 +326,8 @@ class Replying:
             examples = [f'"{example}"' for example in self._script.dialogue.examples[:3]]
             return joined(examples, "or") or None
         if head == "offers" and not rest:
-            return joined([offer(tool) for tool in self._offered], "or") or None
+            offers = [offer(tool) for tool in self._offered[:_MOST_OFFERS]]
+            return joined(offers, "or") or None
         return None if rest else self._reading.values.get(head)
 
     def _lookup_in(self, state: FormState) -> Lookup:

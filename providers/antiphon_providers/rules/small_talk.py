@@ -25,7 +25,7 @@ SMALL_TALK: dict[str, SmallTalk] = {
     "goodbye": SmallTalk(
         (
             "^* (goodbye|good bye|bye|bye bye|see you [later|soon])$",
-            "^[no] [thanks|thank you] that (is|was|will be) (all|it|everything) [thanks|thank you]$",
+            "^[no] [thanks|thank you] that (is|was) (all|it|everything) [thanks|thank you]$",
             "^[no] nothing else [thanks|thank you]$",
             "^(have a (nice|good|great) (day|evening|weekend))$",
         ),
@@ -96,7 +96,7 @@ SMALL_TALK: dict[str, SmallTalk] = {
 }
 
 SITUATIONS: dict[str, tuple[str, ...]] = {
-    "enter": ("Hello![ I can {offers}.] How can I help?",),
+    "enter": ("Hello! How can I help?",),
     "idle": ("Is there anything else I can do for you?",),
     "empty": ("I did not hear anything.", "I still cannot hear you."),
     "fallback": (
@@ -110,7 +110,8 @@ SITUATIONS: dict[str, tuple[str, ...]] = {
     "unavailable": ("I am sorry, I cannot do that right now.",),
 }
 """What is said when: the agent enters, it should speak without being spoken to, nothing was heard,
-nothing was understood, a tool gave nothing to say, an answer leaves nothing to ask, a tool failed, a tool is not at hand."""
+nothing was understood, a tool gave nothing to say, an answer leaves nothing to ask, a tool failed,
+a tool is not at hand."""
 
 QUIET = frozenset({"goodbye", "repeat"})
 """After these no open question is asked again."""

@@ -32,7 +32,9 @@ def spoken(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, dict):
-        return ", ".join(f"{str(key).replace('_', ' ')} {spoken(each)}" for key, each in value.items())
+        return ", ".join(
+            f"{str(key).replace('_', ' ')} {spoken(each)}" for key, each in value.items()
+        )
     if isinstance(value, list | tuple):
         return joined([spoken(each) for each in value], "and")
     return str(value)
@@ -158,7 +160,7 @@ class Template:
             flat = (_flat(self._nodes, optional) for optional in (False, True))
             found = {regex: re.compile(regex) for text in flat if (regex := _as_regex(text))}
             self._heard = tuple(found.values())
-        places = [found.start() for regex in self._heard if (found := regex.search(words))]
+        places = [place.start() for regex in self._heard if (place := regex.search(words))]
         return min(places, default=None)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from antiphon.errors import SettingError
@@ -15,16 +14,16 @@ from .arguments import Unfit, arguments_of, variants
 from .captures import Value
 from .checks import AFTER_A_TOOL, ANYWHERE
 from .dialogue import Call, Dialogue, Form, Question
-from .patterns import Match
-from .templates import joined, spoken
-from .understanding import Script, Situation
-from .words import normalise
+from .templates import Lookup, joined, spoken
+from .understanding import keyword_weight, volunteered
+from .words import normalise, utterance
 
 _COMMON = frozenset(
-    "a about after all also an and any are as at be before by call called caller can customer do does "
-    "for from function get give given has have her his how if in is it its me my new of on one only or "
-    "our out returns set should so some that the their them then they this to tool up use used user "
-    "using want wants what when where which who will with would you your".split()
+    "a about after all also an and any are as at be before by call called caller can customer "
+    "do does for from function get give given has have her his how if in is it its me my new "
+    "of on one only or our out returns set should so some that the their them then they this "
+    "to tool up use used user using want wants what when where which who will with would you "
+    "your".split()
 )
 _DIGITS = frozenset("number phone telephone pin zip postcode invoice".split())
 _NOT_OFFERS = frozenset(
@@ -36,7 +35,7 @@ _MAX_WORDS = 8
 def with_tools(dialogue: Dialogue, tools: Sequence[Tool]) -> Dialogue:
     """The dialogue with a form for every tool whose arguments can be asked for."""
     forms = [form for tool in tools if (form := form_of(tool)) is not None]
-    return replace(dialogue, forms=(*dialogue.forms, *forms), from_tools=False)
+    return replace(dialogue, forms=(*dialogue.forms, *forms))
 
 
 def form_of(tool: Tool) -> Form | None:
@@ -63,7 +62,7 @@ def form_of(tool: Tool) -> Form | None:
 
 
 def keywords(tool: Tool) -> list[tuple[str, int]]:
-    """The words by which a caller may mean the tool, with their weights: 2 from its name, else 1."""
+    """The words by which a caller may mean the tool: those of its name weigh 2, others 1."""
     named = [word for word in _plain(tool.name) if word not in _COMMON]
     told = [word for word in _plain(_first_sentence(tool)) if len(word) > 3 and word not in _COMMON]
     weights = {**dict.fromkeys(told, 1), **dict.fromkeys(named, 2)}
@@ -75,38 +74,110 @@ def offer(tool: Tool) -> str:
     sentence = _first_sentence(tool)
     words = sentence.split()
     if words and words[0].lower() not in _NOT_OFFERS and len(words) <= 2 * _MAX_WORDS:
-        return sentence[0].lower() + sentence[1:] if not words[0].isupper() else sentence
+        return " ".join([_infinitive(words[0]), *words[1:]])
     return " ".join(_plain(tool.name))
+
+
+def _infinitive(verb: str) -> str:
+    """`"Looks"` as "look": descriptions are written in either form."""
+    verb = verb.lower()
+    if len(verb) < 4 or not verb.endswith("s") or verb.endswith(("ss", "us")):
+        return verb
+    if verb.endswith("ies"):
+        return f"{verb[:-3]}y"
+    return verb[:-2] if verb.endswith(("sses", "shes", "ches", "xes", "zzes")) else verb[:-1]
 
 
 def required_call(
     tools: Sequence[Tool], text: str, values: Mapping[str, Value]
 ) -> tuple[str, dict[str, Any]] | None:
-    """The tool that fits the words best and whose required arguments are known, with these."""
+    """The tool that fits the words best, with its arguments; None when none fits.
+
+    An only tool fits whenever its arguments are known, be the words what they may.
+    """
+    said = utterance(text)
     found: list[tuple[int, str, dict[str, Any]]] = []
-    said = set(_plain(text))
     for tool in tools:
         form = form_of(tool)
         if form is None:
             continue
-        # Its own name makes the form begin whatever the words are.
-        script = Script(Dialogue(forms=(form,), small_talk=False))
-        known = dict(values)
+        told = {each.question.name: each.value for each in volunteered(form, said)}
         for question in form.questions:
-            meaning = script.understand(text, Situation(asked=(form, question)))
-            for answer in meaning.answers:
-                if answer.question is question and question.kind.anywhere:
-                    known[question.name] = answer.value
-        call = form.calls[0]
+            if question.kind.name == "text" and text.strip():
+                told.setdefault(question.name, values.get(question.name, text.strip()))
+        known = {**values, **told}
         try:
-            arguments = arguments_of(
-                call, tool.parameters, lambda path, known=known: known.get(path[0])
-            )
+            arguments = arguments_of(form.calls[0], tool.parameters, _lookup_in(known))
         except Unfit:
             continue
-        weight = sum(weight for word, weight in keywords(tool) if word in said)
-        found.append((weight, tool.name, arguments))
+        weight = len(told) + keyword_weight(form, set(said.words))
+        if weight or len(tools) == 1:
+            found.append((weight, tool.name, arguments))
     if not found:
         return None
     _, name, arguments = max(found, key=lambda each: each[0])
     return name, arguments
+
+
+def _lookup_in(values: Mapping[str, Value]) -> Lookup:
+    return lambda path: values.get(path[0])
+
+
+def _question(name: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Question | None:
+    """The question for a parameter; None when its type cannot be said in a sentence."""
+    plain = variants(schema, root)
+    if not plain:
+        return None
+    words = " ".join(_plain(name)) or name
+    described = _phrase(str(schema.get("description") or "")) or f"the {words}"
+    key = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "value"
+    if key in ANYWHERE + AFTER_A_TOOL or not key[0].isalpha():
+        key = f"the_{key}"
+    kind = plain[0].get("type")
+    options = plain[0].get("enum")
+    if options:
+        spoken_options = tuple(spoken(option) for option in options)
+        ask = f"What is {described}: {joined(list(spoken_options), 'or')}?"
+        return Question(name=key, ask=_escaped(ask), choices=spoken_options)
+    if kind == "boolean":
+        return Question(name=key, ask=_escaped(f"Yes or no: {words}?"), type="yesno")
+    if kind == "object":
+        return None
+    ask = _escaped(f"What is {described}?")
+    if kind in ("integer", "number"):
+        return Question(name=key, ask=ask, type="number")
+    named = set(_plain(name))
+    if "name" in named:
+        return Question(name=key, ask=ask, type="name")
+    return Question(name=key, ask=ask, type="digits" if named & _DIGITS else "text")
+
+
+def _phrase(description: str) -> str:
+    """The description of a parameter as what stands after "What is"; "" when it does not fit."""
+    first = re.split(r"[.;:(\n]", description.strip(), maxsplit=1)[0].strip()
+    words = first.split()
+    if not words or len(words) > _MAX_WORDS or "?" in first:
+        return ""
+    if words[0].lower() in ("the", "a", "an"):
+        words = words[1:]
+    elif words[0].lower() in ("whether", "if", "optional", "how", "what", "which", "when", "where"):
+        return ""
+    if not words:
+        return ""
+    if not words[0].isupper():
+        words[0] = words[0][0].lower() + words[0][1:]
+    owned = words[0].lower() in ("your", "their", "his", "her", "our", "my")
+    return " ".join(words if owned else ["the", *words])
+
+
+def _first_sentence(tool: Tool) -> str:
+    return re.split(r"(?<=[.!?])\s|\n\n", tool.description.strip(), maxsplit=1)[0].rstrip(".!? ")
+
+
+def _plain(name: str) -> list[str]:
+    """The words of a name in any of the usual spellings, or of a sentence."""
+    return normalise(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_.]", " ", name))[0]
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([{}\[\]])", r"\1\1", text)

@@ -10,7 +10,6 @@ from .captures import CaptureType, Value
 from .dialogue import Dialogue, Form, Question, Rule
 from .patterns import Match, Pattern, Regex
 from .small_talk import SMALL_TALK
-from .templates import Template
 from .words import Utterance, normalise, utterance
 
 _ELLIPSIS = "^[(what|how) about|and|it is|is|to] {x}$"
@@ -81,30 +80,28 @@ class Script:
     def __init__(self, dialogue: Dialogue) -> None:
         self.dialogue = dialogue
         self._numbers = {id(rule): number for number, rule in enumerate(dialogue.rules)}
-        self._scans: dict[tuple[str, str], Scan] = {}
+        self._scans: dict[str, tuple[Scan, Scan | None]] = {}
         self._asked: dict[str, tuple[tuple[Form, Question], ...]] = {}
 
     def understand(self, text: str, situation: Situation) -> Meaning:
         """What the words mean."""
-        said = utterance(text)
-        if not said:
+        scan, after = self._scan(text)
+        if not scan.said:
             return Meaning("empty")
-        part = said.corrected()
-        if part is not None:
-            meaning = self._meaning(self._scan(part, ""), situation, corrected=True)
+        if after is not None:
+            meaning = _meaning(after, situation, corrected=True)
             if meaning is not None:
                 return replace(meaning, corrected=True)
-        scan = self._scan(said, text)
-        meaning = self._meaning(scan, situation, corrected=False)
+        meaning = _meaning(scan, situation, corrected=False)
         if meaning is None:
-            form = self._by_keywords(said)
+            form = self._by_keywords(scan.said)
             if form is None:
                 return Meaning(scan.within or "fallback")
-            meaning = Meaning("form", started=(form,), answers=_volunteered(form, said))
-        return replace(meaning, corrected=part is not None)
+            meaning = Meaning("form", started=(form,), answers=volunteered(form, scan.said))
+        return meaning if after is None else replace(meaning, corrected=True)
 
     def asked_in(self, text: str) -> tuple[tuple[Form, Question], ...]:
-        """The questions that the agent's last words ask: several where forms ask in the same words."""
+        """The questions that the agent's words ask last: several if forms ask in the same words."""
         if text not in self._asked:
             if len(self._asked) >= _KEPT:
                 self._asked.clear()
@@ -138,14 +135,17 @@ class Script:
         last = max((at for at, _, _ in found), default=0)
         return tuple((form, question) for at, form, question in found if at == last)
 
-    def _scan(self, said: Utterance, text: str) -> Scan:
-        key = (said.text, text)
-        scan = self._scans.get(key)
-        if scan is None:
+    def _scan(self, text: str) -> tuple[Scan, Scan | None]:
+        """What is in the text, and in what follows a "no wait" or the like, if one is in it."""
+        found = self._scans.get(text)
+        if found is None:
             if len(self._scans) >= _KEPT:
                 self._scans.clear()
-            scan = self._scans[key] = self._look(said, text)
-        return scan
+            said = utterance(text)
+            after = said.corrected()
+            found = self._look(said, text), self._look(after, "") if after is not None else None
+            self._scans[text] = found
+        return found
 
     def _look(self, said: Utterance, text: str) -> Scan:
         rules: list[tuple[Rule, Match]] = []
@@ -161,7 +161,7 @@ class Script:
                 match = best_match(question.patterns, said, text)
                 if match is not None:
                     answers.append(Answer(form, question, match.values[question.name]))
-        kinds = self.dialogue.small_talk
+        kinds = self.dialogue.kinds
         bare = said.stripped()
         return Scan(
             said,
@@ -172,39 +172,38 @@ class Script:
             next((kind for kind in kinds if _holds_talk(kind, said)), None),
         )
 
-    def _meaning(self, scan: Scan, situation: Situation, corrected: bool) -> Meaning | None:
-        for rule, match in scan.rules:
-            if situation.applies(rule, match):
-                return Meaning("rule", rule, match, scan.answers)
-        asked = situation.asked
-        if asked is not None and asked[1].kind.name == "text" and not (corrected or scan.whole):
-            answer = _bare(*asked, scan.said)
-            if answer is not None:
-                return Meaning("answer", answers=(answer,))
-        if scan.answers or scan.starts:
-            kind = "answer" if scan.answers else "form"
-            return Meaning(kind, answers=scan.answers, started=scan.starts)
-        if scan.whole:
-            return Meaning(scan.whole)
-        if corrected and (meaning := _again(situation.last, scan.said, corrected)) is not None:
-            return meaning
-        if asked is not None and (answer := _bare(*asked, scan.said)) is not None:
-            return Meaning("answer", answers=(answer,))
-        return _again(situation.last, scan.said, corrected)
-
     def _by_keywords(self, said: Utterance) -> Form | None:
         words = set(said.words)
         best, weight = None, 1
         for form in self.dialogue.forms:
-            total = sum(each for word, each in form.keywords if _has(words, word))
+            total = keyword_weight(form, words)
             if total > weight:
                 best, weight = form, total
         return best
 
 
-def best_match(
-    patterns: Iterable[Pattern | Regex], said: Utterance, text: str
-) -> Match | None:
+def _meaning(scan: Scan, situation: Situation, corrected: bool) -> Meaning | None:
+    for rule, match in scan.rules:
+        if situation.applies(rule, match):
+            return Meaning("rule", rule, match, scan.answers)
+    asked = situation.asked
+    if asked is not None and asked[1].kind.name == "text" and not (corrected or scan.whole):
+        answer = _bare(*asked, scan.said)
+        if answer is not None:
+            return Meaning("answer", answers=(answer,))
+    if scan.answers or scan.starts:
+        kind = "answer" if scan.answers else "form"
+        return Meaning(kind, answers=scan.answers, started=scan.starts)
+    if scan.whole:
+        return Meaning(scan.whole)
+    if corrected and (meaning := _again(situation.last, scan.said, corrected)) is not None:
+        return meaning
+    if asked is not None and (answer := _bare(*asked, scan.said)) is not None:
+        return Meaning("answer", answers=(answer,))
+    return _again(situation.last, scan.said, corrected)
+
+
+def best_match(patterns: Iterable[Pattern | Regex], said: Utterance, text: str) -> Match | None:
     """The match with the most words of its own; the earlier pattern when two have as many.
 
     Regular expressions see `text`, and nothing when it is empty.
@@ -223,12 +222,15 @@ def best_match(
 def _bare(form: Form, question: Question, said: Utterance) -> Answer | None:
     """The plain answer to a question that was asked."""
     for each in (said, said.stripped()):
-        if each and (match := best_match(question.bare, each, "")) is not None:
+        matches = [match for pattern in question.bare for match in pattern.matches(each)]
+        if matches:
+            # The longest: "the second one is four zero one seven".
+            match = max(matches, key=lambda match: match.captured)
             return Answer(form, question, match.values[question.name])
     return None
 
 
-def _volunteered(form: Form, said: Utterance) -> tuple[Answer, ...]:
+def volunteered(form: Form, said: Utterance) -> tuple[Answer, ...]:
     """The answers that the words hold, for a form that nobody has written patterns for."""
     return tuple(
         answer
@@ -283,6 +285,11 @@ def _is_talk(kind: str, said: Utterance) -> bool:
 
 def _holds_talk(kind: str, said: Utterance) -> bool:
     return any(pattern.search(said) for pattern in _WITHIN[kind])
+
+
+def keyword_weight(form: Form, words: set[str]) -> int:
+    """What the keywords of the form that are among the words weigh together."""
+    return sum(weight for word, weight in form.keywords if _has(words, word))
 
 
 def _has(words: set[str], keyword: str) -> bool:

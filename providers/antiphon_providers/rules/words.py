@@ -12,12 +12,25 @@ MAX_CHARS = 2000
 
 # A number with its thousands and decimals, a number, or a word with its apostrophes.
 _PIECE = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*")
-_ENDS = re.compile(r"^[^\w'’]+|[^\w]+$")
+_ENDS = re.compile(r"^[^\w'\u2019]+|[^\w]+$")
 
 _FULL_FORMS = {
     "am": ("i",),
     "are": ("you", "we", "they"),
-    "is": ("it", "he", "she", "that", "this", "what", "who", "where", "how", "name", "there", "here"),
+    "is": (
+        "it",
+        "he",
+        "she",
+        "that",
+        "this",
+        "what",
+        "who",
+        "where",
+        "how",
+        "name",
+        "there",
+        "here",
+    ),
 }
 _CONTRACTIONS: dict[str, tuple[str, ...]] = {
     "cannot": ("can", "not"),
@@ -92,22 +105,20 @@ class Utterance:
 
     def corrected(self) -> Utterance | None:
         """What follows the last "no wait", "I meant" or the like; None when nothing does."""
-        found = None
-        for found in _CORRECTION.finditer(self.text):
-            pass
-        if found is None or found.end() == len(self.text):
+        ends = [found.end() for found in _CORRECTION.finditer(self.text)]
+        if not ends or ends[-1] == len(self.text):
             return None
-        return self.part(self.text.count(" ", 0, found.end()), len(self.owners))
+        return self.part(self.text.count(" ", 0, ends[-1]), len(self.owners))
 
 
 def normalise(text: str) -> tuple[list[str], list[str], list[int]]:
-    """The plain words of `text`, its words as written, and which of these each plain word is from."""
+    """The plain words of `text`, its words as written, and the index of each plain one in these."""
     words: list[str] = []
     raw: list[str] = []
     owners: list[int] = []
     plain = unicodedata.normalize("NFKC", text)
     for written in plain.split():
-        pieces = _PIECE.findall(written.replace("’", "'").casefold())
+        pieces = _PIECE.findall(written.replace("\u2019", "'").casefold())
         if not pieces:
             continue
         for piece in pieces:

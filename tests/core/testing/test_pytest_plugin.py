@@ -46,7 +46,7 @@ class TestMethods:
         assert virtual_clock() is None
 
 
-LEAKS = '''
+LEAKS = """
 import asyncio, subprocess, sys, threading
 import pytest
 
@@ -71,7 +71,8 @@ async def test_daemon_thread_is_no_leak():
 
 @pytest.mark.real_time
 async def test_leaks_a_process():
-    test_leaks_a_process.kept = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "input()"]
+    test_leaks_a_process.kept = subprocess.Popen(command, stdin=subprocess.PIPE)
 
 def test_cleans_up_after_them():
     test_leaks_a_thread.gate.set()
@@ -98,7 +99,7 @@ async def test_over_the_limit():
 
 async def test_unmarked():
     pass
-'''
+"""
 
 
 def test_what_a_test_leaves_behind_fails_it(tmp_path):

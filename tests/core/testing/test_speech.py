@@ -202,9 +202,7 @@ def test_what_cannot_be_rendered_is_refused():
     )
     with pytest.raises(AudioError) as caught:
         render("  ")
-    assert str(caught.value) == (
-        "'  ' has no word to speak; for speech without words use mumble()"
-    )
+    assert str(caught.value) == ("'  ' has no word to speak; for speech without words use mumble()")
 
 
 def test_an_hour_of_talk_takes_moments():

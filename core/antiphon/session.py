@@ -1,0 +1,577 @@
+"""The public face of a running conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+import threading
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+
+from .agent import (
+    Agent,
+    LLMLike,
+    STTLike,
+    TTSLike,
+    TurnDetectorLike,
+    VADLike,
+    check_agent,
+    check_slot_value,
+)
+from .chat import ChatContext, ChatMessage
+from .engine.conversation import Conversation
+from .engine.listeners import Listener, Listeners
+from .engine.replying import Reply
+from .engine.segment import Segment
+from .engine.switching import Switch
+from .engine.timeline import Timeline
+from .errors import ConfigurationError, SessionClosed, TransportError
+from .events import AgentState, UserState
+from .given import NOT_GIVEN, Maybe
+from .llm import LLM, ToolChoice
+from .provider import SlotName
+from .scopes import current_scope, open_scope
+from .speech import SpeechHandle
+from .streams import Usage
+from .stt import STT
+from .transport import Transport
+from .tts import TTS
+from .turn_detector import TurnDetector
+from .turn_handling import TurnHandling
+from .vad import VAD
+
+if TYPE_CHECKING:
+    from .audio import AudioFrame
+    from .registry import Registry
+
+UserdataT = TypeVar("UserdataT")
+T = TypeVar("T")
+ListenerT = TypeVar("ListenerT", bound=Listener)
+
+
+class AgentSession(Generic[UserdataT]):
+    """One conversation between a caller and agents, of which exactly one is active.
+
+    The slots given here are those of every agent that does not bring its own. Used as
+    `async with AgentSession(...) as session:` it is closed at the end of the block.
+
+    Raises `ModelStringError` for a model string that cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        agent: Agent | None = None,
+        stt: STTLike = None,
+        llm: LLMLike = None,
+        tts: TTSLike = None,
+        vad: VADLike = None,
+        turn_detector: TurnDetectorLike = None,
+        turn_handling: TurnHandling | Mapping[str, Any] | None = None,
+        tools: Iterable[Any] = (),
+        userdata: Maybe[UserdataT] = NOT_GIVEN,
+        max_tool_steps: int = 3,
+        user_away_timeout: float | None = 15.0,
+        registry: Registry | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._agent = None if agent is None else check_agent(agent, "AgentSession(agent=…)")
+        self._slots: dict[SlotName, Any] = {
+            "stt": stt,
+            "llm": llm,
+            "tts": tts,
+            "vad": vad,
+            "turn_detector": turn_detector,
+        }
+        for name, value in self._slots.items():
+            check_slot_value(value, name)
+        if max_tool_steps < 0:
+            raise ConfigurationError(
+                f"max_tool_steps is {max_tool_steps}; give 0 for no tools, or the rounds allowed"
+            )
+        self._turn_handling = TurnHandling.of(turn_handling)
+        self._tools = list(tools)
+        self._userdata = userdata
+        self._max_tool_steps = max_tool_steps
+        self._user_away_timeout = user_away_timeout
+        self._registry = registry
+        self._seed = seed
+        self._listeners = Listeners()
+        self._conversation: Conversation | None = None
+        self._thread: int | None = None
+
+    async def __aenter__(self) -> AgentSession[UserdataT]:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._conversation is not None:
+            await self.aclose()
+
+    # Beginning
+
+    async def start(
+        self,
+        agent: Agent | None = None,
+        *,
+        transport: Transport | None = None,
+        room: Any = None,
+        **ignored: Any,
+    ) -> None:
+        """Begins the conversation; returns when the first agent is active.
+
+        `agent` wins over the constructor's. `transport` carries audio and text; `room` is the same for
+        any object that a plugin, or its own `transport` attribute, turns into one. Without either it is
+        a conversation of text, by `generate_reply(user_input=…)`.
+
+        Raises `ConfigurationError` and its kind for agents and slots that cannot work, `TransportError`
+        when there is no way to connect, `RuntimeError` when the session is running already.
+        """
+        if ignored.keys() - {"room_options", "room_input_options", "room_output_options", "record"}:
+            name = next(iter(ignored))
+            raise TypeError(f"AgentSession.start() has no argument {name!r}")
+        if self._conversation is not None:
+            state = "has been closed" if self._conversation.closing_begun else "is running already"
+            raise RuntimeError(f"this session {state}; make a new AgentSession for another call")
+        first = agent if agent is not None else self._agent
+        if first is None:
+            raise ConfigurationError(
+                "the session has no agent; give it one: session.start(agent=…)"
+            )
+        first = check_agent(first, "session.start(agent=…)")
+        if first._runtime is not None:
+            raise RuntimeError(
+                f"agent {first.id!r} is active in another session; make a new one for this session"
+            )
+        carrier = transport if transport is not None else self._transport_for(room)
+        conversation = Conversation(
+            self,
+            agent=first,
+            slots=self._slots,
+            registry=self._registry,
+            turn_handling=self._turn_handling,
+            tools=self._tools,
+            max_tool_steps=self._max_tool_steps,
+            user_away_timeout=self._user_away_timeout,
+            listeners=self._listeners,
+            seed=self._seed,
+        )
+        self._conversation = conversation
+        self._thread = threading.get_ident()
+        try:
+            self._announce()
+            await conversation.start(carrier)
+        except BaseException:
+            conversation.stop_clocks()
+            await conversation.tasks.aclose(1.0)
+            if carrier is not None:
+                await carrier.aclose()
+            first._runtime = None
+            self._conversation = None
+            raise
+
+    def _transport_for(self, room: Any) -> Transport | None:
+        if room is None:
+            return None
+        if isinstance(room, Transport):
+            return room
+        own = getattr(room, "transport", None)
+        if isinstance(own, Transport):
+            return own
+        from .registry import default_registry
+
+        plugins = (self._registry or default_registry()).plugins()
+        found = plugins.hook.antiphon_transport(target=room)
+        if isinstance(found, Transport):
+            return found
+        raise TransportError(
+            f"no installed plugin makes a transport of {type(room).__name__!r}; "
+            "give a Transport, or install the plugin for it"
+        )
+
+    def _announce(self) -> None:
+        from .registry import default_registry
+
+        plugins = (self._registry or default_registry()).plugins()
+        plugins.hook.antiphon_session_started(session=self)
+
+    # What it is now
+
+    @property
+    def _live(self) -> Conversation:
+        conversation = self._conversation
+        if conversation is None:
+            raise RuntimeError(
+                "the session has not been started; await session.start(agent=…) first"
+            )
+        return conversation
+
+    @property
+    def _open(self) -> Conversation:
+        conversation = self._live
+        if conversation.closing_begun and not self._in_last_exit(conversation):
+            raise SessionClosed(
+                f"the session has been closed ({conversation.closing.reason}); it says nothing more"
+            )
+        return conversation
+
+    @staticmethod
+    def _in_last_exit(conversation: Conversation) -> bool:
+        scope = open_scope()
+        return scope is not None and scope is conversation.closing.exit_scope
+
+    @property
+    def current_agent(self) -> Agent:
+        """The active agent: the new one from the moment a switch is done."""
+        return self._live.agent
+
+    @property
+    def next_agent(self) -> Agent | None:
+        """The agent of a switch that is asked for and not done yet, or None."""
+        return self._live.switching.next_agent
+
+    @property
+    def agent_state(self) -> AgentState:
+        """`initializing`, `listening`, `thinking` or `speaking`."""
+        return "initializing" if self._conversation is None else self._conversation.agent_state
+
+    @property
+    def user_state(self) -> UserState:
+        """`listening`, `speaking` or `away`."""
+        return "listening" if self._conversation is None else self._conversation.user_state
+
+    @property
+    def current_speech(self) -> SpeechHandle | None:
+        """The speech that has the floor, or None."""
+        segment = self._live.speaking.current
+        return None if segment is None else segment.handle
+
+    @property
+    def history(self) -> ChatContext:
+        """The whole conversation, for people; read-only."""
+        return self._live.recorder.history.readonly(
+            "session.history is read-only; change a copy: `session.history.copy()`"
+        )
+
+    @property
+    def chat_ctx(self) -> ChatContext:
+        """What the active agent's LLM is shown; read-only."""
+        return self.current_agent.chat_ctx
+
+    @property
+    def turns(self) -> list[Timeline]:
+        """One timeline per user turn."""
+        return list(self._live.timelines)
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """What has been used, per model string."""
+        return dict(self._live.usage.by_model)
+
+    @property
+    def userdata(self) -> UserdataT:
+        """What the application keeps for this conversation. Raises `ValueError` when it was not given."""
+        if self._userdata is NOT_GIVEN:
+            raise ValueError("the session has no userdata; give it: AgentSession(userdata=…)")
+        return self._userdata
+
+    @userdata.setter
+    def userdata(self, value: UserdataT) -> None:
+        self._userdata = value
+
+    @property
+    def stt(self) -> STT | None:
+        """The active agent's built slot, or None."""
+        return cast("STT | None", self._slot("stt"))
+
+    @property
+    def llm(self) -> LLM | None:
+        """The active agent's built slot, or None."""
+        return cast("LLM | None", self._slot("llm"))
+
+    @property
+    def tts(self) -> TTS | None:
+        """The active agent's built slot, or None."""
+        return cast("TTS | None", self._slot("tts"))
+
+    @property
+    def vad(self) -> VAD | None:
+        """The active agent's built slot, or None."""
+        return cast("VAD | None", self._slot("vad"))
+
+    @property
+    def turn_detector(self) -> TurnDetector | None:
+        """The active agent's built slot, or None."""
+        return cast("TurnDetector | None", self._slot("turn_detector"))
+
+    def _slot(self, name: SlotName) -> Any:
+        live = self._live
+        return live.slots.get(live.agent, name)
+
+    # Speaking
+
+    def say(
+        self,
+        text: str | AsyncIterable[str],
+        *,
+        audio: AsyncIterable[AudioFrame] | None = None,
+        allow_interruptions: bool = True,
+        add_to_chat_ctx: bool = True,
+        tts: Mapping[str, Any] | None = None,
+    ) -> SpeechHandle:
+        """Speaks a text, given whole or in pieces. Returns at once; await the handle for its end.
+
+        `audio` is played in place of a TTS. `tts` gives settings for this call. Raises `SessionClosed`
+        once the session has been closed. May be called from a tool's thread.
+        """
+        return self._on_loop(
+            lambda: self._say(text, audio, allow_interruptions, add_to_chat_ctx, tts)
+        )
+
+    def _say(
+        self,
+        text: str | AsyncIterable[str],
+        audio: AsyncIterable[AudioFrame] | None,
+        allow_interruptions: bool,
+        add_to_chat_ctx: bool,
+        tts: Mapping[str, Any] | None,
+    ) -> SpeechHandle:
+        conversation = self._open
+        handle = conversation.new_handle("say", allow_interruptions=allow_interruptions)
+        overrides = dict(tts) if tts else None
+
+        def start(agent: Agent) -> None:
+            handle._agent = agent
+            segment = conversation.new_segment(
+                handle, agent, record=add_to_chat_ctx, ready_audio=audio is not None
+            )
+            conversation.speaking.enqueue(segment)
+            if audio is not None:
+                conversation.voicer.start_audio(segment, audio)
+            if isinstance(text, str):
+                if audio is not None:
+                    segment.add_text(text)
+                elif text:
+                    conversation.add_words(segment, text, overrides)
+                conversation.end_words(segment)
+            else:
+                conversation.tasks.start(
+                    _read_text(conversation, segment, text, overrides, audio is not None),
+                    f"text of {segment.id}",
+                )
+
+        conversation.post(conversation.ask, handle, start, current_scope.get())
+        return handle
+
+    def generate_reply(
+        self,
+        *,
+        user_input: str | ChatMessage | None = None,
+        instructions: str | None = None,
+        tool_choice: ToolChoice | None = None,
+        tools: Iterable[Any] | None = None,
+        allow_interruptions: bool = True,
+        llm: Mapping[str, Any] | None = None,
+    ) -> SpeechHandle:
+        """Has the active agent reply. Returns at once; await the handle for the end of the reply.
+
+        `user_input` is recorded as a user turn. `instructions` hold for this reply only. Inside a tool
+        the tools are off unless `tool_choice` or `tools` is given. `llm` gives settings for this call.
+        Raises `SessionClosed` once the session has been closed. May be called from a tool's thread.
+        """
+        return self._on_loop(
+            lambda: self._generate(
+                user_input, instructions, tool_choice, tools, allow_interruptions, llm
+            )
+        )
+
+    def _generate(
+        self,
+        user_input: str | ChatMessage | None,
+        instructions: str | None,
+        tool_choice: ToolChoice | None,
+        tools: Iterable[Any] | None,
+        allow_interruptions: bool,
+        llm: Mapping[str, Any] | None,
+    ) -> SpeechHandle:
+        conversation = self._open
+        handle = conversation.new_handle("generate_reply", allow_interruptions=allow_interruptions)
+        scope = current_scope.get()
+        in_tool = scope is not None and scope.is_open and scope.kind == "tool"
+        if tool_choice is None:
+            tool_choice = "none" if in_tool and tools is None else "auto"
+        reply = Reply(
+            handle=handle,
+            agent=None,
+            instructions=instructions,
+            tool_choice=tool_choice,
+            tools=None if tools is None else list(tools),
+            overrides=dict(llm or {}),
+        )
+
+        def start(agent: Agent) -> None:
+            if user_input is not None:
+                text = user_input if isinstance(user_input, str) else user_input.text_content
+                timeline = conversation.new_timeline(text)
+                timeline.speech_id = handle.id
+                conversation.timelines.append(timeline)
+                reply.timeline = timeline
+                reply.message = conversation.recorder.user_message(text, agent._chat_ctx)
+            conversation.replying.begin(reply, agent)
+
+        conversation.post(conversation.ask, handle, start, scope)
+        return handle
+
+    def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
+        """Stops all speech now, `force` also what may not be interrupted. The future is done."""
+        conversation = self._live
+        self._on_loop(lambda: conversation.post(lambda: conversation.interrupt(force=force)))
+        done: asyncio.Future[None] = conversation.loop.create_future()
+        done.set_result(None)
+        return done
+
+    # Agents and turns
+
+    def update_agent(self, agent: Agent) -> Awaitable[None]:
+        """Hands over to `agent` when the present speech is done; await it to wait for the switch.
+
+        Raises `RuntimeError` when the agent is in another session, and what a slot of it raises.
+        """
+        agent = check_agent(agent, "session.update_agent(…)")
+
+        def request() -> Switch:
+            conversation = self._open
+            conversation.switching.check(agent)
+            switch = Switch(conversation, agent)
+            conversation.post(conversation.switching.request, switch)
+            return switch
+
+        return self._on_loop(request)
+
+    def commit_user_turn(self) -> None:
+        """Ends the user's turn by hand (push to talk)."""
+        conversation = self._open
+        conversation.post(conversation.turns.commit_now)
+
+    def clear_user_turn(self) -> None:
+        """Forgets what the user has said since the last turn."""
+        conversation = self._open
+        conversation.post(conversation.turns.clear)
+
+    def update_tools(self, tools: Iterable[Any]) -> None:
+        """Changes the tools that every agent of the session has."""
+        self._tools = list(tools)
+        if self._conversation is not None:
+            self._conversation.share_tools(self._tools)
+
+    # Events
+
+    @overload
+    def on(self, event: str) -> Callable[[ListenerT], ListenerT]: ...
+
+    @overload
+    def on(self, event: str, listener: ListenerT) -> ListenerT: ...
+
+    def on(self, event: str, listener: Any = None) -> Any:
+        """Subscribes to an event, as a call or as a decorator; `"*"` gets them all.
+
+        Raises `ValueError` for an unknown name and `TypeError` for an `async def`.
+        """
+        if listener is None:
+
+            def subscribe(function: Any) -> Any:
+                self._listeners.add(event, function)
+                return function
+
+            return subscribe
+        self._listeners.add(event, listener)
+        return listener
+
+    def once(self, event: str, listener: Listener) -> None:
+        """Subscribes to the next event of that name only."""
+
+        def only(value: Any) -> None:
+            self._listeners.remove(event, only)
+            listener(value)
+
+        self._listeners.add(event, only)
+
+    def off(self, event: str, listener: Listener) -> None:
+        """Unsubscribes. Raises `ValueError` when it was not subscribed."""
+        self._listeners.remove(event, listener)
+
+    # Ending
+
+    async def wait_for_idle(self) -> None:
+        """Waits until nobody speaks, thinks, or switches."""
+        conversation = self._live
+        while not conversation.idle and not conversation.closing_begun:
+            await conversation.next_idle()
+
+    async def drain(self) -> None:
+        """Waits until everything queued has been said."""
+        await self.wait_for_idle()
+
+    def shutdown(self, *, drain: bool = True, reason: str = "user_initiated") -> None:
+        """Begins to close; may be called anywhere, tools and hooks included."""
+        conversation = self._live
+        self._on_loop(
+            lambda: conversation.post(lambda: conversation.closing.begin(reason, drain=drain))
+        )
+
+    async def aclose(self) -> None:
+        """Closes without draining, and waits for the end. Harmless when repeated.
+
+        Raises `RuntimeError` in a tool or hook of this session: there, use `shutdown()`.
+        """
+        conversation = self._live
+        scope = open_scope()
+        if scope is not None and scope.agent._runtime is conversation:
+            raise RuntimeError(
+                f"the {scope} awaits the end of its own session, which waits for it; "
+                "use `session.shutdown()`"
+            )
+        conversation.post(lambda: conversation.closing.begin("user_initiated"))
+        await asyncio.shield(conversation.closing.closed)
+
+    async def wait_closed(self) -> None:
+        """Waits until the session has been closed, by whomever."""
+        await asyncio.shield(self._live.closing.closed)
+
+    # Threads
+
+    def _on_loop(self, call: Callable[[], T]) -> T:
+        """Runs a call on the loop's thread, waiting for it when this is another one."""
+        if self._thread is None or threading.get_ident() == self._thread:
+            return call()
+        context = contextvars.copy_context()
+        result: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def run() -> None:
+            try:
+                result.set_result(context.run(call))
+            except BaseException as error:
+                result.set_exception(error)
+
+        self._live.loop.call_soon_threadsafe(run)
+        return result.result()
+
+
+async def _read_text(
+    conversation: Conversation,
+    segment: Segment,
+    text: AsyncIterable[str],
+    overrides: dict[str, Any] | None,
+    has_audio: bool,
+) -> None:
+    try:
+        async for piece in text:
+            if has_audio:
+                segment.add_text(piece)
+            else:
+                conversation.add_words(segment, piece, overrides)
+    except Exception as error:
+        conversation.post(conversation.report_error, error, "tts", True, "the text given to say()")
+        segment.handle._error_occurred(error)
+    finally:
+        conversation.post(conversation.end_words, segment)
