@@ -1,43 +1,51 @@
-"""antiphon: a plugin-oriented framework for voice agents."""
+"""antiphon: a plugin-oriented framework for voice agents.
+
+The names below are loaded when they are first used: `import antiphon` loads no provider, no SDK and
+none of the libraries that only parts of it need.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .agent import Agent, ModelSettings
-from .audio import AudioFrame
-from .chat import (
-    AgentHandoff,
-    ChatContext,
-    ChatMessage,
-    FunctionCall,
-    FunctionCallOutput,
-    ImageContent,
-)
-from .errors import (
-    AntiphonError,
-    ConfigurationError,
-    ProviderError,
-    SessionClosed,
-    StopResponse,
-    ToolError,
-    TransportError,
-)
-from .given import NOT_GIVEN
-from .handoffs import Handoff, handoff
-from .model import Model
-from .provider import SEAM
-from .registry import (
-    Registry,
-    build_llm,
-    build_stt,
-    build_tts,
-    build_turn_detector,
-    build_vad,
-)
-from .run_context import RunContext
-from .session import AgentSession
-from .speech import SpeechHandle
-from .streams import FLUSH, Flush
-from .tools import Tool, ToolFlag, Toolset, function_tool
-from .turn_handling import Endpointing, Interruption, TurnHandling
+
+if TYPE_CHECKING:
+    from .agent import Agent, ModelSettings
+    from .audio import AudioFrame
+    from .chat import (
+        AgentHandoff,
+        ChatContext,
+        ChatMessage,
+        FunctionCall,
+        FunctionCallOutput,
+        ImageContent,
+    )
+    from .errors import (
+        AntiphonError,
+        ConfigurationError,
+        ProviderError,
+        SessionClosed,
+        StopResponse,
+        ToolError,
+        TransportError,
+    )
+    from .given import NOT_GIVEN
+    from .handoffs import Handoff, handoff
+    from .model import Model
+    from .provider import SEAM
+    from .registry import (
+        Registry,
+        build_llm,
+        build_stt,
+        build_tts,
+        build_turn_detector,
+        build_vad,
+    )
+    from .run_context import RunContext
+    from .session import AgentSession
+    from .speech import SpeechHandle
+    from .streams import FLUSH, Flush
+    from .tools import Tool, ToolFlag, Toolset, function_tool
+    from .turn_handling import Endpointing, Interruption, TurnHandling
 
 __all__ = [
     "FLUSH",
@@ -81,3 +89,37 @@ __all__ = [
     "function_tool",
     "handoff",
 ]
+
+_MODULES = {
+    "agent": ("Agent", "ModelSettings"),
+    "audio": ("AudioFrame",),
+    "chat": ("AgentHandoff", "ChatContext", "ChatMessage", "FunctionCall", "FunctionCallOutput", "ImageContent"),
+    "errors": ("AntiphonError", "ConfigurationError", "ProviderError", "SessionClosed", "StopResponse", "ToolError", "TransportError"),
+    "given": ("NOT_GIVEN",),
+    "handoffs": ("Handoff", "handoff"),
+    "model": ("Model",),
+    "provider": ("SEAM",),
+    "registry": ("Registry", "build_llm", "build_stt", "build_tts", "build_turn_detector", "build_vad"),
+    "run_context": ("RunContext",),
+    "session": ("AgentSession",),
+    "speech": ("SpeechHandle",),
+    "streams": ("FLUSH", "Flush"),
+    "tools": ("Tool", "ToolFlag", "Toolset", "function_tool"),
+    "turn_handling": ("Endpointing", "Interruption", "TurnHandling"),
+}
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module 'antiphon' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,13 +12,13 @@ from .chat import ChatContext, ChatMessage
 from .errors import ConfigurationError
 from .given import NOT_GIVEN, Maybe
 from .model import Model, parse
-from .provider import SlotName
 from .tools import Tool, collect_tools, find_tools
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
     from .audio import AudioFrame
     from .llm import LLM, LLMEvent, ToolChoice
+    from .provider import SlotName
     from .session import AgentSession
     from .streams import Flush
     from .stt import STT, BatchSTT, STTEvent

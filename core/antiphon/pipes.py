@@ -88,6 +88,34 @@ class Parser:
             self._header, self._need = None, 0
 
 
+class LastWords:
+    """What a worker writes to stderr: logged line by line at debug, and its end kept for errors."""
+
+    KEPT = 2048
+    """Bytes."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._tail = bytearray()
+        self._line = b""
+
+    def __str__(self) -> str:
+        return self._tail.decode(errors="replace").strip()
+
+    def push(self, data: bytes) -> None:
+        """Takes what has been written next."""
+        import logging
+
+        self._tail += data
+        del self._tail[: -self.KEPT]
+        log = logging.getLogger(f"antiphon.{self._name}")
+        if log.isEnabledFor(logging.DEBUG):
+            *lines, rest = (self._line + data).split(b"\n")
+            self._line = rest[-self.KEPT :]
+            for line in lines:
+                log.debug("worker: %s", line.decode(errors="replace").rstrip())
+
+
 class WorkerIO:
     """The worker's end of the pipes; made by `worker_io()`."""
 
@@ -130,6 +158,12 @@ class WorkerIO:
             if payload:
                 self._writer.write(payload)
             self._writer.flush()
+
+
+def worker_environment() -> dict[str, str]:
+    """Environment variables for a worker: it imports from where this process does, and is UTF-8."""
+    path = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"}
 
 
 def worker_io() -> WorkerIO:

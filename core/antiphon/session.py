@@ -19,31 +19,29 @@ from .agent import (
     check_agent,
     check_slot_value,
 )
-from .chat import ChatContext, ChatMessage
-from .engine.conversation import Conversation
-from .engine.listeners import Listener, Listeners
-from .engine.replying import Reply
-from .engine.segment import Segment
-from .engine.switching import Switch
-from .engine.timeline import Timeline
 from .errors import ConfigurationError, SessionClosed, TransportError
-from .events import AgentState, UserState
 from .given import NOT_GIVEN, Maybe
-from .llm import LLM, ToolChoice
-from .provider import SlotName
+from .listeners import Listener, Listeners
 from .scopes import current_scope, open_scope
-from .speech import SpeechHandle
-from .streams import Usage
-from .stt import STT
-from .transport import Transport
-from .tts import TTS
-from .turn_detector import TurnDetector
 from .turn_handling import TurnHandling
-from .vad import VAD
 
 if TYPE_CHECKING:
     from .audio import AudioFrame
+    from .chat import ChatContext, ChatMessage
+    from .engine.conversation import Conversation
+    from .engine.segment import Segment
+    from .engine.timeline import Timeline
+    from .events import AgentState, UserState
+    from .llm import LLM, ToolChoice
+    from .provider import SlotName
     from .registry import Registry
+    from .speech import SpeechHandle
+    from .streams import Usage
+    from .stt import STT
+    from .transport import Transport
+    from .tts import TTS
+    from .turn_detector import TurnDetector
+    from .vad import VAD
 
 UserdataT = TypeVar("UserdataT")
 T = TypeVar("T")
@@ -143,6 +141,9 @@ class AgentSession(Generic[UserdataT]):
             raise RuntimeError(
                 f"agent {first.id!r} is active in another session; make a new one for this session"
             )
+        # The engine is loaded with the first conversation, not with the import of a script.
+        from .engine.conversation import Conversation
+
         carrier = transport if transport is not None else self._transport_for(room)
         conversation = Conversation(
             self,
@@ -173,6 +174,8 @@ class AgentSession(Generic[UserdataT]):
     def _transport_for(self, room: Any) -> Transport | None:
         if room is None:
             return None
+        from .transport import Transport
+
         if isinstance(room, Transport):
             return room
         own = getattr(room, "transport", None)
@@ -400,9 +403,8 @@ class AgentSession(Generic[UserdataT]):
         in_tool = scope is not None and scope.is_open and scope.kind == "tool"
         if tool_choice is None:
             tool_choice = "none" if in_tool and tools is None else "auto"
-        reply = Reply(
-            handle=handle,
-            agent=None,
+        reply = conversation.replying.new(
+            handle,
             instructions=instructions,
             tool_choice=tool_choice,
             tools=None if tools is None else list(tools),
@@ -439,14 +441,7 @@ class AgentSession(Generic[UserdataT]):
         """
         agent = check_agent(agent, "session.update_agent(…)")
 
-        def request() -> Switch:
-            conversation = self._open
-            conversation.switching.check(agent)
-            switch = Switch(conversation, agent)
-            conversation.post(conversation.switching.request, switch)
-            return switch
-
-        return self._on_loop(request)
+        return self._on_loop(lambda: self._open.switching.update_agent(agent))
 
     def commit_user_turn(self) -> None:
         """Ends the user's turn by hand (push to talk)."""

@@ -17,15 +17,16 @@ object and, if wanted, bytes (`antiphon.pipes`).
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from .multiplexer import Multiplexer as Multiplexer
 from .pipes import Header as Header
+from .pipes import LastWords, Parser, encode, worker_environment
 from .pipes import Message as Message
-from .pipes import Parser, encode
 from .pipes import WorkerIO as WorkerIO
 from .pipes import worker_io as worker_io
 
@@ -35,47 +36,9 @@ if TYPE_CHECKING:
     import asyncio
 
     from .errors import ProviderConnectionError
-    from .streams import Channel
 
 _HIGH_WATER = 8 * 1024 * 1024
 """Bytes that wait for `receive`, above which the worker is made to wait."""
-STDERR_TAIL = 2048
-"""Bytes of a worker's last words that an error quotes."""
-
-
-class _RealTimer:
-    """Calls back on the loop after real seconds, also where the loop's time is virtual."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], None]
-    ) -> None:
-        import threading
-
-        self._loop = loop
-        self._callback: Callable[[], None] | None = callback
-        self._timer = threading.Timer(seconds, self._fire)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _fire(self) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._run)
-        except RuntimeError:  # the loop is closed: there is nobody left to tell
-            pass
-
-    def _run(self) -> None:
-        if self._callback is not None:
-            self._callback()
-
-    def cancel(self) -> None:
-        self._callback = None
-        self._timer.cancel()
-        self._timer.join()  # it has been told to end: no thread is left behind
-
-
-def _environment() -> dict[str, str]:
-    path = dict.fromkeys(os.path.abspath(entry) for entry in sys.path)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONUTF8": "1"}
 
 
 class Subprocess:
@@ -83,9 +46,8 @@ class Subprocess:
 
     Made by `open`, closed by `aclose`. One task may wait in `receive`; any number may `send`. Its
     death is told to whoever waits or asks next, as a `ProviderConnectionError`. What it writes to
-    stderr (or prints) is logged at debug by `antiphon.<name>`; that error quotes the last
-    `STDERR_TAIL` bytes. A worker has a process group of its own: Ctrl-C in the terminal does not
-    reach it.
+    stderr (or prints) is logged at debug by `antiphon.<name>`; that error quotes the last 2 kB. It
+    has a process group of its own: Ctrl-C in the terminal does not reach it.
     """
 
     def __init__(self, name: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -102,16 +64,14 @@ class Subprocess:
         self._reader: asyncio.Future[None] | None = None
         self._writers: list[asyncio.Future[None]] = []
         self._sink: Multiplexer | None = None
-        self._stderr = bytearray()
-        self._line = bytearray()
+        self._words = LastWords(name)
         self._stdin_open = True
         self._stdout_open = True
         self._stderr_open = True
         self._writing_paused = False
         self._reading_paused = False
         self._closing = False
-        self._late: str | None = None
-        self._garbled: str | None = None
+        self._fault: str | None = None
         self._exit_code: int | None = None
         self._error: ProviderConnectionError | None = None
         self._grace: asyncio.TimerHandle | None = None
@@ -147,7 +107,7 @@ class Subprocess:
                 await loop.subprocess_exec(
                     lambda: protocol,
                     *(sys.executable, "-P", "-m", module, *args),
-                    env=_environment(),
+                    env=worker_environment(),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -158,26 +118,51 @@ class Subprocess:
                     f"the {name} worker could not be started: {error}", provider=name
                 ) from error
 
-            def give_up() -> None:
-                worker._late = f"was not ready within {start_timeout:g} s"
-                worker.kill()
-
-            timer = _RealTimer(loop, start_timeout, give_up)
             try:
-                header, _ = await worker.receive()
-                if "hello" not in header:
-                    worker._garbled = "said something else before its hello"
-                    worker.kill()
-                    while True:
-                        await worker.receive()
-                worker.hello = header["hello"]
+                with worker._deadline(start_timeout, f"was not ready within {start_timeout:g} s"):
+                    worker.hello = await worker._await_hello()
             except BaseException:
                 worker.kill()
                 await worker.aclose()
                 raise
-            finally:
-                timer.cancel()
         return worker
+
+    async def _await_hello(self) -> dict[str, Any]:
+        header, _ = await self.receive()
+        if "hello" in header:
+            return dict(header["hello"])
+        self._fault = "said something else before its hello"
+        self.kill()
+        while True:  # up to the error
+            await self.receive()
+
+    @contextmanager
+    def _deadline(self, seconds: float, fault: str | None = None) -> Iterator[None]:
+        """Kills the worker unless the block ends in time: real time, also on a virtual clock."""
+        import threading
+
+        in_time = False
+
+        def kill() -> None:
+            if not in_time:
+                self._fault = fault
+                self.kill()
+
+        def fire() -> None:
+            try:
+                self._loop.call_soon_threadsafe(kill)
+            except RuntimeError:  # the loop is closed: there is nobody left to tell
+                pass
+
+        timer = threading.Timer(seconds, fire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            in_time = True
+            timer.cancel()
+            timer.join()  # it has been told to end: no thread is left behind
 
     @property
     def alive(self) -> bool:
@@ -194,7 +179,8 @@ class Subprocess:
             self._writers.append(waiter)
             await waiter
         if not self.alive:
-            await self._ended()
+            await self._wait_gone()  # the end has begun
+            raise self._error or self._ending()
 
     def post(self, header: Header, payload: bytes = b"") -> None:
         """Sends a message without waiting, for small things: what the pipe cannot take is kept."""
@@ -202,16 +188,14 @@ class Subprocess:
         if self._transport is None or not self.alive:
             raise self._error or self._ending()
         pipe: Any = self._transport.get_pipe_transport(0)
-        if len(payload) < 4096:
-            pipe.write(frame + payload)
-        else:
-            pipe.write(frame)
+        pipe.write(frame)
+        if payload:
             pipe.write(payload)
 
     async def receive(self) -> Message:
         """The next message; `ProviderConnectionError` after the last one of a worker that ended."""
         if self._sink is not None:
-            raise RuntimeError(f"the messages of the {self.name} worker go to a Multiplexer")
+            raise RuntimeError(f"the messages of the {self.name} worker go to a multiplexer")
         while not self._inbox:
             if self._error is not None:
                 raise self._error
@@ -227,6 +211,17 @@ class Subprocess:
         if self._reading_paused and self._inbox_bytes <= _HIGH_WATER // 2:
             self._set_reading(True)
         return message
+
+    def divert(self, sink: Multiplexer) -> None:
+        """Hands all messages, from those that wait on, and the end to `sink`, not to `receive`."""
+        self._sink = sink
+        while self._inbox:
+            sink.route(self._inbox.popleft())
+        self._inbox_bytes = 0
+        if self._reading_paused:
+            self._set_reading(True)
+        if self._error is not None:
+            sink.fail(self._error)
 
     def kill(self) -> None:
         """Ends the process at once; harmless when it has ended."""
@@ -252,70 +247,54 @@ class Subprocess:
             pipe.close()
             if self._reading_paused:
                 self._set_reading(True)  # its end shows only when everything before it is read
-            timer = _RealTimer(self._loop, timeout, self.kill)
             try:
-                # Shielded: a waiting task that is cancelled must not take the others along.
-                await _shield(self._gone)
+                with self._deadline(timeout):
+                    await self._wait_gone()
             except BaseException:
                 self.kill()
                 raise
-            finally:
-                timer.cancel()
 
-    async def _ended(self) -> None:
-        """Waits for the end, which has begun, and raises it."""
-        await _shield(self._gone)
-        raise self._error or self._ending()
+    async def _wait_gone(self) -> None:
+        import asyncio
+
+        # Shielded: a waiting task that is cancelled must not take the others along.
+        await asyncio.shield(self._gone)
 
     def _ending(self) -> ProviderConnectionError:
         from .errors import ProviderConnectionError
 
         who = f"the {self.name} worker (pid {self.pid})"
-        words = bytes(self._stderr).decode(errors="replace").strip()
+        words = str(self._words)
         if self._closing:
             message = f"{who} was closed"
         else:
-            what = self._late or self._garbled
-            if what is None and self._exit_code is None:
+            what = f"ended with exit code {self._exit_code}"
+            if self._exit_code is None:
                 what = "closed its output"
-            message = f"{who} {what or f'ended with exit code {self._exit_code}'}; " + (
-                f"its last words: {words}" if words else "it wrote nothing to stderr"
-            )
+            rest = f"its last words: {words}" if words else "it wrote nothing to stderr"
+            message = f"{who} {self._fault or what}; {rest}"
         return ProviderConnectionError(message, provider=self.name)
 
     # Called by the protocol, on the loop.
 
     def _stdout(self, data: bytes) -> None:
-        if self._garbled is not None:
+        if self._fault is not None:
             return
         try:
             messages = self._parser.push(data)
         except ValueError as error:
-            self._garbled = f"sent a frame that cannot be read ({error})"
+            self._fault = f"sent a frame that cannot be read ({error})"
             self.kill()
             return
         for message in messages:
             if self._sink is not None:
-                self._sink._route(message)
+                self._sink.route(message)
             else:
                 self._inbox.append(message)
                 self._inbox_bytes += len(message[1])
         self._wake_reader()
         if self._inbox_bytes > _HIGH_WATER and not self._reading_paused and self.alive:
             self._set_reading(False)
-
-    def _stderr_data(self, data: bytes) -> None:
-        import logging
-
-        self._stderr += data
-        del self._stderr[:-STDERR_TAIL]
-        log = logging.getLogger(f"antiphon.{self.name}")
-        if log.isEnabledFor(logging.DEBUG):
-            *lines, rest = (self._line + data).split(b"\n")
-            self._line = rest[-STDERR_TAIL:]
-            for line in lines:
-                text = bytes(line).decode(errors="replace").rstrip()
-                log.debug("worker %d: %s", self.pid, text)
 
     def _set_reading(self, on: bool) -> None:
         pipe: Any = self._transport.get_pipe_transport(1) if self._transport else None
@@ -380,17 +359,7 @@ class Subprocess:
         self._set_writing(True)
         self._wake_reader()
         if self._sink is not None:
-            self._sink._fail(self._error)
-
-    def _lost(self) -> None:
-        if not self._gone.done():
-            self._gone.set_result(None)
-
-
-async def _shield(future: asyncio.Future[None]) -> None:
-    import asyncio
-
-    await asyncio.shield(future)
+            self._sink.fail(self._error)
 
 
 def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
@@ -407,7 +376,7 @@ def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
             if fd == 1:
                 worker._stdout(data)
             else:
-                worker._stderr_data(data)
+                worker._words.push(data)
 
         def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
             worker._pipe_lost(fd)
@@ -418,7 +387,7 @@ def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
 
         def connection_lost(self, exc: Exception | None) -> None:
             worker._finish()
-            worker._lost()
+            worker._gone.set_result(None)
 
         def pause_writing(self) -> None:
             worker._set_writing(False)
@@ -427,60 +396,3 @@ def _make_protocol(worker: Subprocess) -> asyncio.SubprocessProtocol:
             worker._set_writing(True)
 
     return Protocol()
-
-
-class Multiplexer:
-    """Several requests at once to one worker: routes its messages by their `"id"`.
-
-    Takes over the reading from `worker`, needs no task of its own, and adds no hop. The channels
-    have no bound, because one that is not read must not hold up the others: ask for bounded answers
-    (a sentence, not a book). When the worker ends, every channel gives what it has and then the
-    error.
-    """
-
-    def __init__(self, worker: Subprocess) -> None:
-        self.worker = worker
-        self._channels: dict[int | str, Channel[Message]] = {}
-        self._last_id = 0
-        worker._sink = self
-        while worker._inbox:
-            self._route(worker._inbox.popleft())
-
-    def next_id(self) -> int:
-        """An id that was not used before; numbers of one's own are as good."""
-        self._last_id += 1
-        return self._last_id
-
-    def request(self, id: int | str) -> Channel[Message]:
-        """The channel of the messages with that `"id"`: open before sending, end it by `done`."""
-        from .streams import Channel
-
-        if id in self._channels:
-            raise ValueError(f"a request {id!r} to the {self.worker.name} worker is still open")
-        channel: Channel[Message] = Channel()
-        if self.worker._error is not None:
-            channel.fail(self.worker._error)
-        else:
-            self._channels[id] = channel
-        return channel
-
-    def done(self, id: int | str) -> None:
-        """Closes the channel; later messages with that id are dropped. Harmless when repeated."""
-        channel = self._channels.pop(id, None)
-        if channel is not None:
-            channel.close()
-
-    async def aclose(self, timeout: float = 1.0) -> None:
-        """Closes the worker."""
-        await self.worker.aclose(timeout)
-
-    def _route(self, message: Message) -> None:
-        id = message[0].get("id")
-        channel = self._channels.get(id) if isinstance(id, (int, str)) else None
-        if channel is not None:
-            channel.offer(message)
-
-    def _fail(self, error: ProviderConnectionError) -> None:
-        channels, self._channels = self._channels, {}
-        for channel in channels.values():
-            channel.fail(error)

@@ -24,6 +24,7 @@ from ..events import (
     UserState,
     UserStateChanged,
 )
+from ..listeners import Listeners
 from ..llm import LLMEvent
 from ..provider import SlotName
 from ..scopes import Scope, current_scope
@@ -37,7 +38,6 @@ from ..turn_handling import TurnHandling, Turns, resolve
 from .closing import Closing
 from .hearing import Hearing
 from .ledger import Heard
-from .listeners import Listeners
 from .llm_stream import llm_events
 from .mailbox import Mailbox
 from .nodes import SlotStream

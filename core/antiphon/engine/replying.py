@@ -80,6 +80,25 @@ class Replying:
 
     # Beginning
 
+    @staticmethod
+    def new(
+        handle: SpeechHandle,
+        *,
+        instructions: str | None,
+        tool_choice: ToolChoice,
+        tools: list[Any] | None,
+        overrides: dict[str, Any],
+    ) -> Reply:
+        """A reply that user code asks for, still without an agent."""
+        return Reply(
+            handle=handle,
+            agent=None,
+            instructions=instructions,
+            tool_choice=tool_choice,
+            tools=tools,
+            overrides=overrides,
+        )
+
     def begin(self, reply: Reply, agent: Agent) -> None:
         """Takes a reply for the active agent: runs the hook if there is one, else queues its words."""
         reply.agent = agent

@@ -147,6 +147,13 @@ class Switching:
             Switch(self._c, handoff.agent, choice=handoff.context, handle=step.handle, step=step)
         )
 
+    def update_agent(self, agent: Agent) -> Switch:
+        """User code hands over. Raises what `check` raises."""
+        self.check(agent)
+        switch = Switch(self._c, agent)
+        self._c.post(self.request, switch)
+        return switch
+
     def request(self, switch: Switch) -> None:
         """Queues a switch."""
         if self._c.closing_begun:

@@ -138,7 +138,7 @@ class Caller(Transport):
     async def speak(
         self, text: str = "", *, seconds: float | None = None, audio: bytes | None = None
     ) -> None:
-        """Says `text` now, or when what it is saying has ended; returns when it has been said.
+        """Says `text` as soon as nothing else is being said; returns when it has been said.
 
         `audio` (mono int16 at the caller's rate) is played instead, `text` being what it says.
         """

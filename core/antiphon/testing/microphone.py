@@ -87,14 +87,18 @@ class Microphone:
         return round((time - self._started_at) * self._rate)
 
     def say(self, data: bytes, text: str, *, when: float | None, rendered: bool) -> Utterance:
-        """Plans an utterance for `when`, or for as soon as the mouth is free.
+        """Plans an utterance for `when`, or for as soon as the mouth is free for so long.
 
         Raises `ValueError` when that is over, or would be in the middle of another one.
         """
         now = 0 if self._loop is None else self.sample(self._loop.time())
         now = max(now, self._frame * self._samples)
+        spoken = sorted((said for said in self.said if said.data), key=lambda said: said.start)
         if when is None:
-            start = max(now, max((said.end for said in self.said), default=0))
+            start = now
+            for other in spoken:
+                if start < other.end and other.start < start + len(data) // 2:
+                    start = other.end
         else:
             start = self.sample(when)
             if start < now:
@@ -102,8 +106,8 @@ class Microphone:
                     f"{text!r} is planned for {when:g} s, and it is {self.time(now):g} s already"
                 )
         said = Utterance(start, data, text, rendered)
-        for other in self.said:
-            if other.data and start < other.end and other.start < said.end:
+        for other in spoken:
+            if start < other.end and other.start < said.end:
                 raise ValueError(
                     f"{text!r} is planned for {self.time(start):g} s, and the caller says "
                     f"{other.text!r} from {self.time(other.start):g} s to "

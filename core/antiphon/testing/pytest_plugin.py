@@ -35,7 +35,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     marker = next((mark for mark in pyfuncitem.iter_markers() if mark.name in names), None)
     if marker is None:
         return None
-    from .running import run_real, run_virtual
+    from antiphon.testing.running import run_real, run_virtual
 
     arguments = {
         name: pyfuncitem.funcargs[name]

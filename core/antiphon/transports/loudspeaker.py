@@ -127,6 +127,7 @@ class Loudspeaker:
             if played is not None and self._endings and not unheard:
                 last = self._endings[-1].segment
                 last.dropped = last.dropped or last.id == played.segment
+            self._endings = [ending for ending in self._endings if not ending.segment.dropped]
             self._waiting.clear()
             self._taken.clear()
             self._segment = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -56,7 +57,7 @@ class MicrophoneTransport(Transport):
         self._sink: Sink | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._next_at = 0.0
+        self._next_at = -math.inf
 
     async def start(self, sink: Sink) -> None:
         if self._closed or self._loop is not None:

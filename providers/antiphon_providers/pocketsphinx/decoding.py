@@ -155,6 +155,7 @@ class Ears:
         self._before: deque[bytes] = deque(maxlen=_PREROLL_FRAMES)
         self._mean = mean
         self._calibrated = False
+        self._before_utterance = (mean, False)
         self._utterance: list[bytes] = []
         self._began_at = 0.0
         self._voiced_until = 0  # index in the utterance behind its last voiced frame
@@ -215,6 +216,7 @@ class Ears:
                 self._before.clear()
                 self._began_at = (self._frames - len(self._utterance)) * _FRAME_SECONDS
                 self._voiced_until = len(self._utterance)
+                self._before_utterance = (self._mean, self._calibrated)
                 self._start_decoders()
                 self._decode()
             return None
@@ -290,7 +292,10 @@ class Ears:
         if self._settled is None:
             self._settle()
         result = self._settled
-        self._mean = self.general.get_cmn(False)
+        if result is not None and result.words:
+            self._mean = self.general.get_cmn(False)
+        else:  # a noise says nothing of the speaker
+            self._mean, self._calibrated = self._before_utterance
         self._settled = None
         self._utterance = []
         self._before.clear()

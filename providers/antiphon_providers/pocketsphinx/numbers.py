@@ -39,8 +39,8 @@ class Token:
 def normalise(words: Sequence[str]) -> list[Token]:
     """Writes the numbers among `words` in digits; everything else stays as it is.
 
-    * Cardinals: "twenty three" 23, "one hundred and five" 105, "a thousand" 1000. "and" belongs to a
-      number only behind a hundred, a thousand and so on.
+    * Cardinals: "twenty three" 23, "one hundred and five" 105, "a thousand" 1000. "and" belongs to
+      a number only behind a hundred, a thousand and so on.
     * Numbers read out digit by digit or in pairs are joined: "four oh one seven" and "forty
       seventeen" 4017, "nineteen ninety nine" 1999, "twenty oh five" 2005. What may be a time of day
       is not: "seven thirty" 7 30, "ten fifteen" 10 15.

@@ -78,7 +78,8 @@ class Reading:
         self._last: Meaning | None = None  # the last turn that was understood
         self._latest: Meaning | None = None  # the last turn
         self._heard: list[str] = []
-        self._acted = False
+        self._acted = False  # whether this agent has spoken or called since it entered
+        self._mine = True  # whether the items being read are of this agent's time
         self._calls: dict[str, FunctionCall] = {}
         self._called: dict[str, int] = {}
         self._steps: set[str] = set()
@@ -90,6 +91,9 @@ class Reading:
         self._read(list(items))
 
     def _read(self, items: Sequence[ChatItem]) -> None:
+        handoffs = [item for item in items if isinstance(item, AgentHandoff)]
+        me = handoffs[-1].new_agent_id if handoffs else None
+        self._mine = me is None
         entered: Counter[str] = Counter()
         for index, item in enumerate(items):
             if isinstance(item, ChatMessage):
@@ -109,6 +113,7 @@ class Reading:
                 self.outputs, self.unsaid, self._heard = [], [], []
                 self.instructions = None
                 self.entering, self._acted = True, False
+                self._mine = item.new_agent_id == me
                 self.first = item.old_agent_id is None
                 self.entries = entered[item.new_agent_id]
                 entered[item.new_agent_id] += 1
@@ -210,8 +215,8 @@ class Reading:
     def _asked(self) -> tuple[Form, Question] | None:
         """The question that is open: the one last asked for in words, else the next of the form.
 
-        The next of the form counts only once the agent has acted since it entered, for only then
-        can it have been asked.
+        The next of the form counts only once this agent has acted since it entered, for only then
+        can it have been asked: a context that was handed over holds other agents' turns as well.
         """
         active = self.active
         for text in reversed(self._heard):
@@ -221,7 +226,7 @@ class Reading:
                     return form, question
             if candidates:
                 return candidates[0]
-        if active is not None and self._acted:
+        if active is not None and self._acted and self._mine:
             return active.form, active.missing[0]
         return None
 

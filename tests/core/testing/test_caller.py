@@ -428,5 +428,5 @@ def test_an_hour_of_talk_takes_seconds(continuous):
     answer = "and this is what i have to answer to that for some time more"
     _, caller = run(lambda: converse(talk, {"": answer}, continuous=continuous), until=4000)
     assert clock.cpu_time() - started < 15  # about 3 s alone on one core
-    assert len(heard) > 200 and set(heard) == {answer}
+    assert len(heard) > 190 and set(heard) == {answer}
     assert len(caller.timeline) == 2 * len(heard)

@@ -8,11 +8,9 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ..clock import real_time
-from ..errors import did_you_mean
-from ..events import EVENTS, ErrorEvent
+from .clock import real_time
+from .errors import did_you_mean
 
-_NAMES = tuple(event.name for event in EVENTS)
 SLOW = 0.005
 """Seconds of real time from which a listener is named in the log: it holds up every call of the loop."""
 
@@ -29,10 +27,13 @@ class Listeners:
 
     def add(self, name: str, listener: Listener) -> None:
         """Subscribes. Raises `ValueError` for an unknown name, `TypeError` for an `async def`."""
-        if name != "*" and name not in _NAMES:
+        from .events import EVENTS
+
+        names = [event.name for event in EVENTS]
+        if name != "*" and name not in names:
             raise ValueError(
-                f"a session has no event {name!r} (it has: {', '.join(sorted(_NAMES))})"
-                + did_you_mean(name, _NAMES)
+                f"a session has no event {name!r} (it has: {', '.join(sorted(names))})"
+                + did_you_mean(name, names)
             )
         if inspect.iscoroutinefunction(listener):
             raise TypeError(
@@ -66,7 +67,7 @@ class Listeners:
                 listener(event)
             except Exception as error:
                 log.exception("the listener %s of %r failed", _name(listener), name)
-                if not isinstance(event, ErrorEvent):
+                if name != "error":
                     failures.append((listener, error))
             took = real_time() - began
             if took > SLOW and not asyncio.get_running_loop().get_debug():
