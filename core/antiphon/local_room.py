@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from .clock import new_id
 from .errors import ConfigurationError, TransportError, did_you_mean
-from .transport import Transport
+from .transport import Sink, Transport, TransportCapabilities
 
 AGENT = "agent"
 """The identity of the local participant."""
@@ -155,6 +155,18 @@ class Participant:
         return f"{type(self).__name__}({self._identity!r})"
 
 
+class _NoLine(Transport):
+    """A transport that brings nothing and takes nothing."""
+
+    capabilities = TransportCapabilities(audio_in=False, audio_out=False)
+
+    async def start(self, sink: Sink) -> None:
+        pass
+
+    async def aclose(self) -> None:
+        pass
+
+
 class LocalRoom:
     """One agent and one caller in this process, connected by a transport.
 
@@ -165,8 +177,8 @@ class LocalRoom:
     def __init__(
         self, transport: Transport | None = None, *, name: str = "local", metadata: str = ""
     ) -> None:
-        self.transport = transport
-        """Carries the call; None for a conversation that only the program itself has."""
+        self.transport = transport or _NoLine()
+        """Carries the call; without one the program itself is the only caller there can be."""
         self.name = name
         self.metadata = metadata
         self.local_participant = Participant(self, AGENT)

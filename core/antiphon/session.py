@@ -22,14 +22,13 @@ from .agent import (
 from .errors import ConfigurationError, SessionClosed, TransportError
 from .given import NOT_GIVEN, Maybe
 from .listeners import Listener, Listeners
-from .scopes import current_scope, open_scope
+from .scopes import open_scope
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
     from .audio import AudioFrame
     from .chat import ChatContext, ChatMessage
     from .engine.conversation import Conversation
-    from .engine.segment import Segment
     from .engine.timeline import Timeline
     from .events import AgentState, UserState
     from .llm import LLM, ToolChoice
@@ -236,12 +235,12 @@ class AgentSession(Generic[UserdataT]):
     @property
     def agent_state(self) -> AgentState:
         """`initializing`, `listening`, `thinking` or `speaking`."""
-        return "initializing" if self._conversation is None else self._conversation.agent_state
+        return "initializing" if self._conversation is None else self._conversation.states.agent
 
     @property
     def user_state(self) -> UserState:
         """`listening`, `speaking` or `away`."""
-        return "listening" if self._conversation is None else self._conversation.user_state
+        return "listening" if self._conversation is None else self._conversation.states.user
 
     @property
     def current_speech(self) -> SpeechHandle | None:
@@ -264,7 +263,7 @@ class AgentSession(Generic[UserdataT]):
     @property
     def turns(self) -> list[Timeline]:
         """One timeline per user turn."""
-        return list(self._live.timelines)
+        return list(self._live.user_turns.timelines)
 
     @property
     def usage(self) -> dict[str, Usage]:
@@ -328,43 +327,8 @@ class AgentSession(Generic[UserdataT]):
         once the session has been closed. May be called from a tool's thread.
         """
         return self._on_loop(
-            lambda: self._say(text, audio, allow_interruptions, add_to_chat_ctx, tts)
+            lambda: self._open.requests.say(text, audio, allow_interruptions, add_to_chat_ctx, tts)
         )
-
-    def _say(
-        self,
-        text: str | AsyncIterable[str],
-        audio: AsyncIterable[AudioFrame] | None,
-        allow_interruptions: bool,
-        add_to_chat_ctx: bool,
-        tts: Mapping[str, Any] | None,
-    ) -> SpeechHandle:
-        conversation = self._open
-        handle = conversation.new_handle("say", allow_interruptions=allow_interruptions)
-        overrides = dict(tts) if tts else None
-
-        def start(agent: Agent) -> None:
-            handle._agent = agent
-            segment = conversation.new_segment(
-                handle, agent, record=add_to_chat_ctx, ready_audio=audio is not None
-            )
-            conversation.speaking.enqueue(segment)
-            if audio is not None:
-                conversation.voicer.start_audio(segment, audio)
-            if isinstance(text, str):
-                if audio is not None:
-                    segment.add_text(text)
-                elif text:
-                    conversation.add_words(segment, text, overrides)
-                conversation.end_words(segment)
-            else:
-                conversation.tasks.start(
-                    _read_text(conversation, segment, text, overrides, audio is not None),
-                    f"text of {segment.id}",
-                )
-
-        conversation.post(conversation.ask, handle, start, current_scope.get())
-        return handle
 
     def generate_reply(
         self,
@@ -383,51 +347,17 @@ class AgentSession(Generic[UserdataT]):
         Raises `SessionClosed` once the session has been closed. May be called from a tool's thread.
         """
         return self._on_loop(
-            lambda: self._generate(
+            lambda: self._open.requests.generate(
                 user_input, instructions, tool_choice, tools, allow_interruptions, llm
             )
         )
 
-    def _generate(
-        self,
-        user_input: str | ChatMessage | None,
-        instructions: str | None,
-        tool_choice: ToolChoice | None,
-        tools: Iterable[Any] | None,
-        allow_interruptions: bool,
-        llm: Mapping[str, Any] | None,
-    ) -> SpeechHandle:
-        conversation = self._open
-        handle = conversation.new_handle("generate_reply", allow_interruptions=allow_interruptions)
-        scope = current_scope.get()
-        in_tool = scope is not None and scope.is_open and scope.kind == "tool"
-        if tool_choice is None:
-            tool_choice = "none" if in_tool and tools is None else "auto"
-        reply = conversation.replying.new(
-            handle,
-            instructions=instructions,
-            tool_choice=tool_choice,
-            tools=None if tools is None else list(tools),
-            overrides=dict(llm or {}),
-        )
-
-        def start(agent: Agent) -> None:
-            if user_input is not None:
-                text = user_input if isinstance(user_input, str) else user_input.text_content
-                timeline = conversation.new_timeline(text)
-                timeline.speech_id = handle.id
-                conversation.timelines.append(timeline)
-                reply.timeline = timeline
-                reply.message = conversation.recorder.user_message(text, agent._chat_ctx)
-            conversation.replying.begin(reply, agent)
-
-        conversation.post(conversation.ask, handle, start, scope)
-        return handle
-
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         """Stops all speech now, `force` also what may not be interrupted. The future is done."""
         conversation = self._live
-        self._on_loop(lambda: conversation.post(lambda: conversation.interrupt(force=force)))
+        self._on_loop(
+            lambda: conversation.post(lambda: conversation.interrupting.asked(force=force))
+        )
         done: asyncio.Future[None] = conversation.loop.create_future()
         done.set_result(None)
         return done
@@ -521,7 +451,7 @@ class AgentSession(Generic[UserdataT]):
         """
         conversation = self._live
         scope = open_scope()
-        if scope is not None and scope.agent._runtime is conversation:
+        if scope is not None and scope.agent._runtime is conversation.runtime:
             raise RuntimeError(
                 f"the {scope} awaits the end of its own session, which waits for it; "
                 "use `session.shutdown()`"
@@ -550,23 +480,3 @@ class AgentSession(Generic[UserdataT]):
 
         self._live.loop.call_soon_threadsafe(run)
         return result.result()
-
-
-async def _read_text(
-    conversation: Conversation,
-    segment: Segment,
-    text: AsyncIterable[str],
-    overrides: dict[str, Any] | None,
-    has_audio: bool,
-) -> None:
-    try:
-        async for piece in text:
-            if has_audio:
-                segment.add_text(piece)
-            else:
-                conversation.add_words(segment, piece, overrides)
-    except Exception as error:
-        conversation.post(conversation.report_error, error, "tts", True, "the text given to say()")
-        segment.handle._error_occurred(error)
-    finally:
-        conversation.post(conversation.end_words, segment)

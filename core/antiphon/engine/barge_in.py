@@ -78,7 +78,7 @@ class BargeIn:
         elif not self._c.hearing.has_vad and self._may_interrupt():
             self._interrupt("the stt hears words over the agent's")
         elif not self._c.speaking.audible:
-            self._c.yield_thinking("the user goes on speaking")
+            self._c.interrupting.yield_thinking("the user goes on speaking")
 
     def speech_ended(self, at: float) -> None:
         """The VAD has heard the user stop."""
@@ -137,7 +137,7 @@ class BargeIn:
     def _interrupt(self, reason: str) -> None:
         self._cancel_resume()
         self._decide("interrupt", reason)
-        self._c.interrupt_for_user()
+        self._c.interrupting.for_user()
 
     # Small things
 

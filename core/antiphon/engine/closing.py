@@ -100,7 +100,7 @@ class Closing:
         if self.drain:
             await self._until_idle(DRAIN, "what was queued to be said")
         else:
-            c.post(c.interrupt_all)
+            c.post(c.interrupting.everything)
         agent = c.agent
         if type(agent).on_exit is not Agent.on_exit or "on_exit" in vars(agent):
             self.exit_scope = scope = Scope("on_exit", agent)
@@ -132,7 +132,7 @@ class Closing:
 
     def _cut(self) -> None:
         c = self._c
-        c.interrupt_all()
+        c.interrupting.everything()
         c.switching.abandon()
         c.tool_calls.abandon("the session closed before the tool ended")
         c.hearing.close()

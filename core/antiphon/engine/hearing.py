@@ -351,7 +351,7 @@ class Hearing:
             overrides["vocabulary"] = ear.vocabulary
         settings = ModelSettings(overrides=overrides)
         if is_default(ear.agent, "stt_node"):
-            stream: Any = self._c.stt_stream(ear.agent, ear.channel, settings)
+            stream: Any = self._c.runtime.stt_stream(ear.agent, ear.channel, settings)
         else:
             stream = await node_stream(
                 call_node(ear.agent, "stt_node", ear.channel, settings=settings)

@@ -111,7 +111,7 @@ class Replying:
 
     def _queue_first(self, reply: Reply, on_granted: Any) -> None:
         assert reply.agent is not None
-        reply.segment = self._c.new_segment(
+        reply.segment = self._c.segments.new(
             reply.handle, reply.agent, on_granted=on_granted, timeline=reply.timeline
         )
         self._c.speaking.enqueue(reply.segment)
@@ -206,7 +206,7 @@ class Replying:
         reply.segment = None
         id = self._c.ids.new("step")
         if segment is None:
-            segment = self._c.new_segment(reply.handle, agent, timeline=reply.timeline)
+            segment = self._c.segments.new(reply.handle, agent, timeline=reply.timeline)
             self._c.post(self._c.speaking.enqueue, segment)
         segment.step_id = id
         if reply.tools is not None:
@@ -237,11 +237,10 @@ class Replying:
             timeline.llm_request = self._c.now()
         stack = StreamStack()
         stream_stack.set(stack)
-        self._c.announce_request(agent)
         try:
             stream: Any
             if is_default(agent, "llm_node"):
-                stream = self._c.llm_stream(agent, context, tools, settings)
+                stream = self._c.runtime.llm_stream(agent, context, tools, settings)
                 stack.register(stream)
             else:
                 stream = await node_stream(
@@ -265,7 +264,7 @@ class Replying:
                 return
             if timeline is not None and timeline.llm_first_token is None:
                 timeline.llm_first_token = self._c.now()
-            self._c.add_words(segment, event)
+            self._c.segments.add_words(segment, event)
         elif isinstance(event, ToolCall):
             segment.flush()
             self._c.post(self._c.tool_calls.begin, step, event)
@@ -285,7 +284,7 @@ class Replying:
 
     def _llm_ended(self, step: Step) -> None:
         step.llm_done = True
-        self._c.end_words(step.segment)
+        self._c.segments.end_words(step.segment)
         self._c.tool_calls.check(step)
 
     # What the LLM is shown
@@ -324,7 +323,7 @@ class Replying:
             self._c.speaking.cut(reply.segment)
         if error is not None:
             reply.handle._error_occurred(error)
-        self._c.check_done(reply.handle)
+        self._c.segments.check_done(reply.handle)
 
     def _failed(self, reply: Reply, error: BaseException) -> None:
         self._c.log.debug("a reply of %s failed", reply.agent, exc_info=error)
@@ -357,7 +356,7 @@ class Replying:
             self._c.switching.from_step(verdict.handoff, step)
             return
         if verdict.wants_reply:
-            self._c.reply_late(self.requests)
+            self._c.requests.reply_late(self.requests)
 
 
 def _has_hook(agent: Agent) -> bool:

@@ -163,7 +163,7 @@ class Speaking:
 
     def _begin(self, segment: Segment) -> None:
         segment.state = SegmentState.PLAYING
-        self._c.on_speech_started(segment)
+        self._c.segments.on_started(segment)
 
     def _finish(self, segment: Segment) -> None:
         self._cancel_timer()
@@ -173,7 +173,7 @@ class Speaking:
         ledger = segment.ledger
         complete = ledger.complete or not segment.voiced
         heard = ledger.all_text() if complete else ledger.heard(ledger.seconds)
-        self._c.on_segment_done(segment, heard, interrupted=False)
+        self._c.segments.on_done(segment, heard, interrupted=False)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -214,16 +214,16 @@ class Speaking:
         if segment is not self.current:
             if segment in self.queue:
                 self.queue.remove(segment)
-            self._c.on_segment_done(segment, segment.ledger.heard(0.0), interrupted=True)
+            self._c.segments.on_done(segment, segment.ledger.heard(0.0), interrupted=True)
             return
         self._cancel_timer()
         self.current = None
         was_paused, self.paused = self.paused, False
         if not was_playing:
-            self._c.on_segment_done(segment, segment.ledger.heard(0.0), interrupted=True)
+            self._c.segments.on_done(segment, segment.ledger.heard(0.0), interrupted=True)
             return
         if not segment.voiced or self.transport is None:
-            self._c.on_segment_done(segment, segment.ledger.all_text(), interrupted=True)
+            self._c.segments.on_done(segment, segment.ledger.all_text(), interrupted=True)
             return
         if was_paused and self._emulate_pause:
             self._settle(segment, None, exact=True)
@@ -238,7 +238,7 @@ class Speaking:
     def _settle(self, segment: Segment, played: Played | None, *, exact: bool) -> None:
         seconds = segment.played_seconds(played)
         if exact:
-            self._c.on_segment_done(segment, segment.ledger.heard(seconds), interrupted=True)
+            self._c.segments.on_done(segment, segment.ledger.heard(seconds), interrupted=True)
             return
         timer = self._loop.call_later(
             SETTLE, self._c.post, self._on_played, Played(segment.part, 0, False), seconds
@@ -253,7 +253,7 @@ class Speaking:
         timer.cancel()
         if seconds is None:
             seconds = segment.played_seconds(played)
-        self._c.on_segment_done(segment, segment.ledger.heard(seconds), interrupted=True)
+        self._c.segments.on_done(segment, segment.ledger.heard(seconds), interrupted=True)
         if not self._settling:
             for waiter in self._waiting_settled:
                 if not waiter.done():

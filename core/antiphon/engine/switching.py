@@ -135,7 +135,7 @@ class Switching:
     def check(self, agent: Agent) -> None:
         """Raises when `agent` cannot join: it is in another session, or a slot cannot be filled."""
         runtime = agent._runtime
-        if runtime is not None and runtime is not self._c:
+        if runtime is not None and runtime is not self._c.runtime:
             raise RuntimeError(
                 f"agent {agent.id!r} is active in another session; make a new one for this session"
             )
@@ -311,7 +311,7 @@ class Switching:
             return
         turns, self.held_turns = self.held_turns, []
         message, timeline = turns[-1]
-        self._c.answer_turn(message, timeline)
+        self._c.user_turns.answer(message, timeline)
 
     def hold_turn(self, message: ChatMessage, timeline: Any) -> None:
         """Keeps a user turn of the window for the agent that comes."""

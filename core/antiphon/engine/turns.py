@@ -129,7 +129,7 @@ class Turns:
             self._flushed = False
             self._cancel_endpoint()
             self._c.hearing.utterance_began()
-            self._c.user_speaks(True)
+            self._c.states.user_speaks(True)
             self.barge_in.speech_began(event.at)
             return
         if self.voice is Voice.SILENT:
@@ -139,7 +139,7 @@ class Turns:
         self._vad_end = self._c.now()
         if self._final_at is not None and self._final_at >= event.at - _EPSILON:
             self.final_due = False
-        self._c.user_speaks(False)
+        self._c.states.user_speaks(False)
         if self.final_due and self.mode != "stt":
             self._flush()
         if self.final_due and self._deadline is None:
@@ -161,7 +161,7 @@ class Turns:
             if not self._c.hearing.has_vad:
                 self.final_due = True
                 self.began = self._loop.time()
-                self._c.user_speaks(True)
+                self._c.states.user_speaks(True)
         elif isinstance(event, EndOfTurn):
             if self.mode == "stt":
                 self._on_end_of_turn()
@@ -180,7 +180,7 @@ class Turns:
         self.final_due = True
         self._c.notify(UserInputTranscribed(transcript=text, is_final=False, at=self._c.now()))
         if not self._c.hearing.has_vad:
-            self._c.user_speaks(True)
+            self._c.states.user_speaks(True)
             self._cancel_endpoint()
         self.barge_in.words_came()
 
@@ -210,7 +210,7 @@ class Turns:
             self._c.hearing.finalised(covered_until)
         if not self._c.hearing.has_vad:
             self.last_voiced = covered_until if covered_until is not None else now
-            self._c.user_speaks(False)
+            self._c.states.user_speaks(False)
         if text:
             self.barge_in.words_came()
         self.barge_in.finalised()
@@ -334,11 +334,11 @@ class Turns:
             self.barge_in.turn_was_empty()
             return None
         self._decide("commit", reason)
-        timeline = self._c.new_timeline(text)
+        timeline = self._c.user_turns.new_timeline(text)
         timeline.last_voiced = None if voiced is None else self._c.since_start(voiced)
         timeline.vad_end = vad_end
         timeline.stt_final = None if final_at is None else self._c.since_start(final_at)
-        message = self._c.user_turn(text, timeline, may_interrupt=self.barge_in.counts(text))
+        message = self._c.user_turns.take(text, timeline, may_interrupt=self.barge_in.counts(text))
         self._late_for = message if interim else None
         return message
 
@@ -346,7 +346,7 @@ class Turns:
         message, self._late_for = self._late_for, None
         if message is None or not text or text == message.content:
             return
-        if self._c.correct_turn(message, text):
+        if self._c.user_turns.correct(message, text):
             return
         self._c.notify(
             TranscriptDropped(

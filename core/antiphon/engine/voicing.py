@@ -122,7 +122,7 @@ class Voicer:
     async def _once(self, segment: Segment, source: TextSource, settings: ModelSettings) -> None:
         agent = segment.agent
         if is_default(agent, "tts_node"):
-            stream: Any = self._c.tts_stream(agent, source, settings)
+            stream: Any = self._c.runtime.tts_stream(agent, source, settings)
         else:
             stream = await node_stream(call_node(agent, "tts_node", source, settings=settings))
             if stream is None:

@@ -215,7 +215,7 @@ class WavTransport(Transport):
                 recording.close(math.floor((now - self._start) * rate))
             else:
                 # one frame behind: what is being played in this very sample may come again
-                recording.write((self._frames) * self._frame_samples * rate // _INPUT_RATE)
+                recording.write((self._frames - 1) * self._frame_samples * rate // _INPUT_RATE)
         except TransportError as error:
             log.error("%s; the call goes on without its recording", error)
             self._failed = error

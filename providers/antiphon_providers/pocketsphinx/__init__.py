@@ -25,7 +25,7 @@ class STTSettings:
     """What is recognised, and how it is written."""
 
     language: str = setting("en-us", help="only 'en-us'")
-    vocabulary: Vocabulary | None = setting(  # noqa: RUF009  (makes a field, no shared value)
+    vocabulary: Vocabulary | None = setting(
         None, help="what callers are likely to say: a model of its own is built from its phrases"
     )
     numbers: bool = setting(True, help="write numbers in figures: 'four zero one seven' as '4017'")

@@ -26,7 +26,7 @@ __all__ = ["Call", "Dialogue", "Form", "Question", "Rule", "RulesLLM", "antiphon
 class RulesSettings:
     """Which dialogue is spoken."""
 
-    dialogue: Any = setting(  # noqa: RUF009 - Any, because a Dialogue's class is imported late
+    dialogue: Any = setting(
         None,
         help="a Dialogue, the path of a dialogue file, or its text; also 'rules/PATH'",
     )

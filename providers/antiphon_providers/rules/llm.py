@@ -54,6 +54,11 @@ class RulesLLM(LLM):
         section: str | None = None,
         log: logging.Logger | None = None,
     ) -> None:
+        if section is not None and (dialogue is None or isinstance(dialogue, Dialogue)):
+            raise SettingError(
+                f"'rules' is given section={section!r} but no dialogue file to find it in; "
+                f"name the file: 'rules/PATH#{section}'"
+            )
         self._source = dialogue
         self._section = section
         self._log = log or logging.getLogger("antiphon.rules")

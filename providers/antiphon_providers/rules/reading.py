@@ -97,7 +97,11 @@ class Reading:
         entered: Counter[str] = Counter()
         for index, item in enumerate(items):
             if isinstance(item, ChatMessage):
-                self._message(index, item)
+                if item.role in ("user", "assistant"):
+                    self._message(index, item)
+                elif item.id != _INSTRUCTIONS_ID and (index or len(items) == 1):
+                    # The first message is the agent's own instructions, unless it is all there is.
+                    self.instructions = item.text_content
             elif isinstance(item, FunctionCall):
                 self._close_turn()
                 self._calls[item.call_id] = item
@@ -127,7 +131,7 @@ class Reading:
             self._group.append((index, text))
             self.unsaid += self.outputs
             self.outputs = []
-        elif item.role == "assistant":
+        else:
             self._close_turn()
             if item.step_id is None or item.step_id not in self._steps:
                 # Else it was said before a call of its own step, and only recorded after it.
@@ -136,8 +140,6 @@ class Reading:
             self.instructions = None
             self.last_said = item.generated_text or text
             self._heard.append(self.last_said)
-        elif index and item.id != _INSTRUCTIONS_ID:
-            self.instructions = text
 
     def _output(self, item: FunctionCallOutput) -> None:
         call = self._calls.get(item.call_id)

@@ -13,6 +13,7 @@ from antiphon.llm import ToolChoice
 from antiphon.tools import Tool
 
 from .arguments import Unfit, arguments_of
+from .captures import Value
 from .dialogue import Call, Question, Rule
 from .reading import FormState, Reading, holds
 from .small_talk import QUIET, SITUATIONS, SMALL_TALK
@@ -99,23 +100,26 @@ class Replying:
 
     def _answer_instructions(self) -> None:
         reading = self._reading
+        if reading.outputs:
+            return  # they stand in the context of every step of their reply: it has begun with them
         if reading.instructions is not None:
             said = utterance(reading.instructions)
             for rule in self._script.dialogue.rules:
-                if rule.instructions and best_match(rule.patterns, said, reading.instructions):
-                    if self._holds(rule, self._lookup):
-                        self._follow(rule, reading.entries, last_stays=True)
-                        return
+                if not rule.instructions:
+                    continue
+                match = best_match(rule.patterns, said, reading.instructions)
+                lookup = _overlaid(match.values, self._lookup) if match is not None else None
+                if lookup is not None and holds(rule, lookup):
+                    self._follow(rule, reading.entries, lookup, last_stays=True)
+                    return
             if not reading.entering:
                 self._warn(
                     f"no rule is for the instructions {reading.instructions!r}; "
                     'give the dialogue one: instructions = "..."'
                 )
-        elif reading.turn is not None or reading.outputs:
+        elif reading.turn is not None:
             return
-        if not reading.entering or reading.outputs:
-            return
-        if reading.turn is None or reading.turn.kind == "fallback":
+        if reading.entering and (reading.turn is None or reading.turn.kind == "fallback"):
             self._enter()
 
     def _enter(self) -> None:
@@ -143,7 +147,7 @@ class Replying:
             self._say_kind("error", lookup)
             return
         for rule in rules:
-            if (rule.says or rule.calls) and self._holds(rule, lookup):
+            if (rule.says or rule.calls) and holds(rule, lookup):
                 self._follow(rule, count, lookup)
                 return
         if not self._asked_by_form(tool):
@@ -274,12 +278,9 @@ class Replying:
 
     def _rule_on(self, kind: str, lookup: Lookup | None = None) -> Rule | None:
         for rule in self._script.dialogue.rules:
-            if rule.on == kind and self._holds(rule, lookup or self._lookup):
+            if rule.on == kind and holds(rule, lookup or self._lookup):
                 return rule
         return None
-
-    def _holds(self, rule: Rule, lookup: Lookup) -> bool:
-        return holds(rule, lookup)
 
     def _say(
         self,
@@ -332,10 +333,11 @@ class Replying:
 
     def _lookup_in(self, state: FormState) -> Lookup:
         """Looks in the answers of a form first: two forms may ask for things of one name."""
-        values = state.values
-        return lambda path: (
-            values[path[0]] if len(path) == 1 and path[0] in values else self._lookup(path)
-        )
+        return _overlaid(state.values, self._lookup)
+
+
+def _overlaid(values: Mapping[str, Value], outer: Lookup) -> Lookup:
+    return lambda path: values[path[0]] if len(path) == 1 and path[0] in values else outer(path)
 
 
 def _output_lookup(outer: Lookup, pair: Pair) -> Lookup:

@@ -210,6 +210,20 @@ async def test_both_sides_lie_in_the_recording_where_they_were_heard(tmp_path: P
     ]
 
 
+async def test_audio_that_begins_between_two_samples_is_recorded_without_a_hole(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "out.wav"
+    transport = WavTransport(say(tmp_path / "in.wav", 0.1, 7), out)
+    sink = Listening()
+    await transport.start(sink)
+    await asyncio.sleep(0.1 + 0.4 / 16000)
+    transport.push(frame(500, 3), "a")
+    await sink.ended.wait()
+    await transport.aclose()
+    assert sides(out)[1] == [(0.1, 0.6, 3)]
+
+
 async def test_clear_cuts_the_recording_at_the_exact_sample(tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
     transport = WavTransport(say(tmp_path / "in.wav", 0.1, 7), out)

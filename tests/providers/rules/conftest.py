@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from antiphon.chat import AgentHandoff, ChatContext, FunctionCall, FunctionCallOutput
 from antiphon.llm import Finish, LLMEvent, TextDelta, ToolCall
 from antiphon.streams import Usage

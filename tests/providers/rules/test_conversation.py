@@ -208,6 +208,11 @@ def test_a_turn_kept_over_a_hand_off_is_answered_with_the_greeting(call_centre):
         "Hello, this is billing. One moment, let me look."
     )
     assert talk.calls == [("look_up_invoice", {"number": "4017"})]
+    assert (
+        talk.outputs(OVERDUE)
+        .step(instructions="Greet the caller.")
+        .startswith("Invoice 4 0 1 7 is overdue")
+    )
 
 
 def test_an_unknown_utterance_gets_help_then_another_answer(call_centre):

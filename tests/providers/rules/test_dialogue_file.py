@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from antiphon.errors import ConfigurationError, SettingError
 from antiphon_providers.rules import Call, Dialogue, Form, Question, Rule, RulesLLM
 
@@ -96,17 +97,24 @@ def load(tmp_path: Path, text: str, section: str | None = None) -> Dialogue:
         ),
         (
             "[[form]]\nname = 'f'\n[[form.question]]\nname = 'age'\nask = 'How old?'\n",
-            "talk.toml line 1, form 1 ('f'): a form needs 'when' (or on = \"enter\"): what begins it",
+            "talk.toml line 1, form 1 ('f'): a form needs 'when' (or on = \"enter\"): "
+            "what begins it",
         ),
         (
             "[[rule]]\nwhen = '{output:word}'\nsay = 'x'\n",
             "talk.toml line 1, rule 1: a capture cannot be named 'output', which has a meaning of "
             "its own; rename it",
         ),
-        ("[rule]\nsay = 'x'\n", "talk.toml: 'rule' is a list of tables; write [[...rule]]"),
+        (
+            "[rule]\nsay = 'x'\n",
+            "talk.toml: 'rule' is a list of tables; write [[rule]], in double brackets",
+        ),
         ("a = [\n", "talk.toml is not TOML: invalid value (at end of document)"),
-        ("small_talk = ['helo']\n", "talk.toml: 'small_talk' has no kind 'helo' (it has: goodbye, "
-         "cancel, repeat, who, help, how_are_you, thanks, hello); did you mean 'hello'?"),
+        (
+            "small_talk = ['helo']\n",
+            "talk.toml: 'small_talk' has no kind 'helo' (it has: goodbye, "
+            "cancel, repeat, who, help, how_are_you, thanks, hello); did you mean 'hello'?",
+        ),
     ],
 )
 def test_mistakes_are_named_with_their_place(tmp_path, text, message):

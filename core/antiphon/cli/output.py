@@ -1,0 +1,75 @@
+"""What commands print: tables and lines, in colour on a terminal and plain when piped."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import IO, Any
+
+
+def use_utf8() -> None:
+    """Reads and writes UTF-8, whatever the system's own encoding: pipes on Windows have another."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def is_terminal(file: IO[str] | None = None) -> bool:
+    """Whether somebody looks at it: then it may have colours and boxes."""
+    stream = sys.stdout if file is None else file
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def show_json(value: Any) -> None:
+    """Prints a value as JSON, indented."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    title: str = "",
+    file: IO[str] | None = None,
+) -> None:
+    """Prints a table: on a terminal with its heads and wrapped, else one line per row.
+
+    In plain lines the cells are padded to line up, two spaces apart, without heads; the last is not
+    padded.
+    """
+    out = sys.stdout if file is None else file
+    if is_terminal(out):
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(cell) for cell in row))
+        Console(file=out, highlight=False).print(table)
+        return
+    if title:
+        print(title, file=out)
+    widths = [max((len(row[index]) for row in rows), default=0) for index in range(len(columns))]
+    for row in rows:
+        cells = [
+            _one_line(cell).ljust(width) for cell, width in zip(row[:-1], widths, strict=False)
+        ]
+        print("  ".join([*cells, _one_line(row[-1])]).rstrip(), file=out)
+
+
+def warn(message: str) -> None:
+    """Says something on stderr that does not end the command."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,117 @@
+"""The root of the command line: its commands, those of plugins, and what errors look like."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import AntiphonError
+from .logs import LogLevel, show_logs
+from .output import is_terminal, warn
+
+_GLOBAL = {"--traceback": 0, "--log-level": 1}
+"""Options of every command, and how many values they take: understood behind its name as well."""
+
+
+class _Root(TyperGroup):
+    """The group of commands: prints an `AntiphonError` as one sentence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Brings the options of every command to the front, where they are looked for."""
+        end = args.index("--") if "--" in args else len(args)
+        front: list[str] = []
+        rest: list[str] = []
+        index = 0
+        while index < end:
+            name, equals, _ = args[index].partition("=")
+            values = 0 if equals else _GLOBAL.get(name, 0)
+            target = front if name in _GLOBAL else rest
+            target += args[index : index + 1 + values]
+            index += 1 + values
+        return super().parse_args(ctx, [*front, *rest, *args[end:]])
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except AntiphonError as error:
+            if ctx.params.get("traceback"):
+                raise
+            warn(sentence(error))
+            raise typer.Exit(1) from None
+
+
+def sentence(error: BaseException) -> str:
+    """An error in one sentence, with what has been noted about where it happened."""
+    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+    return "; ".join([str(error), *notes])
+
+
+def application() -> typer.Typer:
+    """The command line, with the commands of the plugins that are installed."""
+    app = typer.Typer(
+        cls=_Root,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich" if is_terminal() else None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    from . import check, doctor, new, providers, setup, talk
+
+    for module in (talk, check, providers, doctor, setup):
+        app.command()(getattr(module, module.__name__.rpartition(".")[2]))
+    app.add_typer(new.app, name="new")
+    _add_plugins(app)
+    return app
+
+
+def _root(
+    traceback: Annotated[
+        bool,
+        typer.Option(
+            "--traceback",
+            envvar="ANTIPHON_TRACEBACK",
+            help="Show where an error comes from, not only what it is.",
+        ),
+    ] = False,
+    log_level: Annotated[
+        LogLevel, typer.Option("--log-level", help="How much of the log to show, on stderr.")
+    ] = LogLevel.warning,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=lambda value: _version(value))
+    ] = False,
+) -> None:
+    """Voice agents that listen, think, speak, use tools, and hand over to one another."""
+    show_logs(log_level)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .._version import __version__
+
+        print(f"antiphon {__version__}")
+        raise typer.Exit
+
+
+def _add_plugins(app: typer.Typer) -> None:
+    from ..registry import default_registry
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        manager = default_registry().plugins()
+    for warning in caught:
+        warn(f"warning: {warning.message}")
+    for implementation in manager.hook.antiphon_cli.get_hookimpls():
+        try:
+            implementation.function(app)
+        except Exception as error:
+            name = implementation.plugin_name
+            print(
+                f"warning: plugin {name!r} could not add its commands: {type(error).__name__}: {error}",
+                file=sys.stderr,
+            )

@@ -1,0 +1,98 @@
+"""Interrupting: what ends a speech before its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chat import ChatMessage
+from ..events import ReplySkipped, TurnDecision
+from ..scopes import Scope
+from ..speech import SpeechHandle
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+
+class Interrupting:
+    """Cuts speeches: for the user, for user code, or at the end."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+
+    def for_user(self) -> None:
+        """The user has the floor: everything that may be interrupted is."""
+        for handle in self._handles():
+            if handle.allow_interruptions:
+                self.cut(handle)
+
+    def yield_thinking(self, reason: str) -> None:
+        """The user goes on while the agent only thinks: its reply gives way, words stay."""
+        for handle in self._handles():
+            if not handle.allow_interruptions or handle.source == "say":
+                continue
+            if not self._heard_anything(handle):
+                self._c.notify(TurnDecision(decision="interrupt", reason=reason, at=self._c.now()))
+                self.cut(handle)
+
+    def _heard_anything(self, handle: SpeechHandle) -> bool:
+        return bool(handle.chat_items)
+
+    def asked(self, *, force: bool = False) -> None:
+        """User code stops all speech."""
+        for handle in self._handles():
+            if handle.allow_interruptions or force:
+                self.interrupt_speech(handle, force=force)
+
+    def everything(self) -> None:
+        """The end: everything is cut, interruptible or not."""
+        for handle in self._handles():
+            self.cut(handle)
+
+    def interrupt_speech(self, handle: SpeechHandle, *, force: bool) -> None:
+        """User code stops one speech."""
+        self._c.post(self._interrupt_one, handle)
+
+    def _interrupt_one(self, handle: SpeechHandle) -> None:
+        if handle.done():
+            return
+        answers_turn = handle.source == "user_turn"
+        self.cut(handle)
+        if answers_turn and not any(isinstance(i, ChatMessage) for i in handle.chat_items):
+            self._c.notify(ReplySkipped(reason="the reply was interrupted", at=self._c.now()))
+
+    def _handles(self) -> list[SpeechHandle]:
+        handles: dict[SpeechHandle, None] = {}
+        for segment in self._c.speaking.segments():
+            handles[segment.handle] = None
+        for handle in self._c.replying.active:
+            handles[handle] = None
+        return list(handles)
+
+    def cut(self, handle: SpeechHandle) -> None:
+        """Ends one speech now: its thinking, and all of its segments."""
+        reply = self._c.replying.active.get(handle)
+        if reply is not None:
+            self._c.replying.interrupt(reply)
+        for segment in self._c.speaking.segments():
+            if segment.handle is handle:
+                self._c.speaking.cut(segment)
+        handle._mark_interrupted()
+        self._c.segments.check_done(handle)
+
+    def waits_for(self, handle: SpeechHandle, scope: Scope) -> str | None:
+        """Why awaiting `handle` in `scope` would never end, or None."""
+        if scope.kind in ("tool", "on_user_turn_completed") and handle is scope.handle:
+            if scope.kind == "tool":
+                return (
+                    f"the {scope} awaits the reply that made its call, which waits for the tool; "
+                    "use `await ctx.wait_for_playout()` for what was said before the call"
+                )
+            return f"the {scope} awaits the reply that waits for the hook; leave out the `await`"
+        if handle.agent is None and self._c.switching.window_open and scope.kind != "on_enter":
+            new = self._c.switching.next_agent
+            name = "?" if new is None else new.id
+            return (
+                f"the {scope} awaits a speech that is kept for agent {name!r}, who becomes active "
+                "only after it; leave out the `await`"
+            )
+        return None

@@ -1,0 +1,72 @@
+"""What the agents of a conversation can reach of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent, ModelSettings
+from ..audio import AudioFrame
+from ..chat import ChatContext
+from ..llm import LLMEvent
+from ..streams import Flush
+from ..stt import STTEvent
+from ..tools import Tool
+from ..tts import TTSEvent
+from .llm_stream import llm_events
+from .nodes import SlotStream
+from .voicing import STALL
+
+if TYPE_CHECKING:
+    from ..session import AgentSession
+    from .conversation import Conversation
+
+
+class NodeRuntime:
+    """The streams of the slots, as the default nodes ask for them."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+
+    @property
+    def session(self) -> AgentSession[Any]:
+        """The session of the conversation."""
+        return self._c.session
+
+    def stt_stream(
+        self, agent: Agent, audio: AsyncIterable[AudioFrame | Flush], settings: ModelSettings
+    ) -> AsyncIterator[STTEvent]:
+        """The events of the stt slot."""
+        slot = self._c.slots.need(agent, "stt")
+        overrides = self._c.slots.call_settings(slot, settings.overrides)
+        return SlotStream(
+            lambda: slot.transcribe(audio, overrides), what=self._c.slots.label(agent, "stt")
+        )
+
+    def llm_stream(
+        self, agent: Agent, chat_ctx: ChatContext, tools: list[Tool], settings: ModelSettings
+    ) -> AsyncIterator[LLMEvent]:
+        """The events of the llm slot, with core's retries."""
+        return llm_events(self._c, agent, chat_ctx, tools, settings)
+
+    def tts_stream(
+        self, agent: Agent, text: AsyncIterable[str | Flush], settings: ModelSettings
+    ) -> AsyncIterator[TTSEvent]:
+        """The events of the tts slot."""
+        slot = self._c.slots.need(agent, "tts")
+        overrides = self._c.slots.call_settings(slot, settings.overrides)
+        segment = self._c.voicer.segment_of_task()
+        return SlotStream(
+            lambda: slot.synthesize(text, overrides),
+            what=self._c.slots.label(agent, "tts"),
+            limit=STALL,
+            owed=None if segment is None else lambda: segment.text_done,
+        )
+
+    async def slots_changed(self, agent: Agent) -> None:
+        """An agent's slots have been changed: build what is new, and use it from the next call on."""
+        self._c.slots.changed(agent)
+        self._c.slots.resolve_all(agent)
+        await self._c.slots.load_late(agent)
+        if agent is self._c.agent:
+            self._c.post(self._c.retarget, agent)

@@ -1,0 +1,126 @@
+"""Segments on their way: made, filled with words, recorded as they were heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent
+from ..chat import ChatMessage
+from ..speech import SpeechHandle
+from .ledger import Heard
+from .segment import Segment
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+
+class Segments:
+    """Makes the segments of a conversation and records what became of them."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+
+    def new(
+        self,
+        handle: SpeechHandle,
+        agent: Agent,
+        *,
+        on_granted: Callable[[], None] | None = None,
+        timeline: Timeline | None = None,
+        record: bool = True,
+        ready_audio: bool = False,
+    ) -> Segment:
+        """A segment for the floor; voiced where the agent has a TTS and somebody can hear it."""
+        has_voice = (
+            ready_audio
+            or self._c.slots.get(agent, "tts") is not None
+            or type(agent).tts_node is not Agent.tts_node
+        )
+        return Segment(
+            self._c.ids.new("segment"),
+            handle=handle,
+            agent=agent,
+            voiced=has_voice and self._c.speaking.transport is not None,
+            sample_rate=self._c.sample_rate,
+            frame_ms=self._c.frame_ms,
+            record=record,
+            on_granted=on_granted,
+            timeline=timeline,
+        )
+
+    def add_words(
+        self, segment: Segment, text: str, overrides: dict[str, Any] | None = None
+    ) -> None:
+        """More words for a segment; the first ones start its voice."""
+        segment.add_text(text)
+        if not segment.voiced:
+            self._c.post(self._c.speaking.on_text, segment)
+        elif segment.task is None and text.strip():
+            if segment.timeline is not None and segment.timeline.first_sentence is None:
+                segment.timeline.first_sentence = self._c.now()
+            self._c.voicer.start(segment, overrides)
+
+    def end_words(self, segment: Segment) -> None:
+        """A segment has all its words."""
+        segment.end_text()
+        if not segment.voiced:
+            self._c.speaking.on_text(segment)
+        elif segment.task is None:
+            segment.end_audio()
+            segment.ledger.finish()
+            self._c.speaking.on_audio(segment)
+
+    def on_started(self, segment: Segment) -> None:
+        """The first audio, or text, of a segment goes out."""
+        segment.began_at = self._c.now()
+        if segment.place is None:
+            segment.place = self._c.recorder.keep_place(segment.agent)
+        timeline = segment.timeline
+        if timeline is not None and timeline.first_audio is None:
+            timeline.first_audio = self._c.now()
+        self._c.failures.forget("llm", "tts")
+
+    def on_done(self, segment: Segment, heard: Heard, *, interrupted: bool) -> None:
+        """A segment is over: record what was heard of it."""
+        generated = segment.ledger.generated.strip()
+        cut_short = heard.text.strip() != generated
+        if interrupted:
+            segment.handle._mark_interrupted()
+        text = heard.text.strip()
+        early = segment.early
+        message: ChatMessage | None = None
+        if text and segment.record:
+            message = early or ChatMessage(
+                id=self._c.recorder.item_id(),
+                role="assistant",
+                content="",
+                agent_id=segment.agent.id,
+                step_id=segment.step_id,
+                created_at=segment.began_at,
+            )
+            message.content = text
+            message.interrupted = interrupted and cut_short
+            message.generated_text = generated
+            message.estimated = heard.estimated
+        if message is not None or early is not None:
+            place = segment.place or self._c.recorder.keep_place(segment.agent)
+            self._c.recorder.settle(message, early, place, segment.agent)
+        if message is not None:
+            segment.handle.chat_items.append(message)
+        self.check_done(segment.handle)
+
+    def check_done(self, handle: SpeechHandle) -> None:
+        """Finishes a handle of which nothing is left to generate or to play."""
+        if handle.done() or handle in self._c.replying.active:
+            return
+        if any(segment.handle is handle for segment in self._c.speaking.segments()):
+            return
+        if self._c.speaking.settling(handle):
+            return
+        for timeline in reversed(self._c.user_turns.timelines):
+            if timeline.speech_id == handle.id:
+                self._c.user_turns.close_timeline(timeline, interrupted=handle.interrupted)
+                break
+        handle._finish(handle._error)

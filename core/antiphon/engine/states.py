@@ -1,0 +1,64 @@
+"""What the agent and the user are doing, as listeners are told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ..events import AgentState, AgentStateChanged, UserState, UserStateChanged
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+
+class States:
+    """Derives the agent's state from what is going on, and keeps the user's."""
+
+    def __init__(self, conversation: Conversation, away_after: float | None) -> None:
+        self._c = conversation
+        self._away_after = away_after
+        self._away: asyncio.TimerHandle | None = None
+        self.agent: AgentState = "initializing"
+        self.user: UserState = "listening"
+
+    def derive(self) -> None:
+        """Tells when the agent has begun to do something else."""
+        if self._c.speaking.audible:
+            state: AgentState = "speaking"
+        elif self._c.replying.thinking or self._c.speaking.expected:
+            state = "thinking"
+        else:
+            state = "listening"
+        if state == self.agent:
+            return
+        old, self.agent = self.agent, state
+        self._c.notify(AgentStateChanged(old_state=old, new_state=state, at=self._c.now()))
+        self._watch_away()
+
+    def user_speaks(self, speaking: bool) -> None:
+        """The user's voice has begun or ended."""
+        self.set_user("speaking" if speaking else "listening")
+
+    def set_user(self, state: UserState) -> None:
+        """Tells when the user has."""
+        if state == self.user:
+            return
+        old, self.user = self.user, state
+        self._c.notify(UserStateChanged(old_state=old, new_state=state, at=self._c.now()))
+        self._watch_away()
+
+    def _watch_away(self) -> None:
+        if self._away is not None:
+            self._away.cancel()
+            self._away = None
+        both_silent = self.agent == "listening" and self.user == "listening"
+        if both_silent and self._away_after is not None and not self._c.closing_begun:
+            self._away = self._c.loop.call_later(
+                self._away_after, self._c.post, self.set_user, "away"
+            )
+
+    def close(self) -> None:
+        """Stops the timer."""
+        if self._away is not None:
+            self._away.cancel()
+            self._away = None

@@ -1,0 +1,120 @@
+"""User turns: recording what the user said, and seeing to its answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..agent import Agent
+from ..chat import ChatMessage
+from ..events import MetricsCollected, ReplySkipped, TurnDecision
+from .replying import Reply
+from .timeline import Timeline
+
+if TYPE_CHECKING:
+    from .conversation import Conversation
+
+
+class UserTurns:
+    """Takes the turns that `turns` has committed, and typed ones."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._c = conversation
+        self.timelines: list[Timeline] = []
+        """One per turn, in order."""
+
+    def text(self, text: str, *, interrupt: bool = True) -> None:
+        """A typed line: a whole user turn."""
+        text = text.strip()
+        if not text or self._c.closing_begun:
+            return
+        self._c.states.set_user("listening")
+        timeline = self.new_timeline(text)
+        self.take(text, timeline, may_interrupt=interrupt)
+
+    def new_timeline(self, text: str) -> Timeline:
+        """The timeline of a turn that has just been committed."""
+        return Timeline(
+            turn=len(self.timelines) + 1,
+            agent_id=self._c.agent.id,
+            text=text,
+            committed=self._c.now(),
+            framework=self._c.mailbox.spent,
+        )
+
+    def take(self, text: str, timeline: Timeline, *, may_interrupt: bool) -> ChatMessage:
+        """Records a user turn, which is never lost from here on, and sees to its answer."""
+        self.timelines.append(timeline)
+        speaks = self._c.speaking.audible or self._c.speaking.paused
+        segment = self._c.speaking.current
+        uninterruptible = segment is not None and not segment.handle.allow_interruptions
+        yields = self._c.turn_settings.interruptions and not uninterruptible
+        answered = True
+        if speaks and yields and not may_interrupt:
+            answered = False
+        elif yields:
+            self._c.interrupting.for_user()
+        message = self._c.recorder.user_message(text, self._c.agent._chat_ctx)
+        if not answered:
+            self._c.speaking.resume()
+            self._c.notify(
+                TurnDecision(
+                    decision="ignore", reason="too few words to interrupt", at=self._c.now()
+                )
+            )
+            self._skip(timeline, "the words do not interrupt")
+        elif self._c.switching.window_open:
+            self._c.switching.hold_turn(message, timeline)
+        else:
+            self.answer(message, timeline)
+        return message
+
+    def answer(self, message: ChatMessage, timeline: Timeline | None) -> None:
+        """Begins the reply to a recorded user turn."""
+        if self._c.slots.get(self._c.agent, "llm") is None and not self._has_own_llm(self._c.agent):
+            if not self._listens_only(self._c.agent):
+                self._c.report_error(self._c.slots.missing(self._c.agent, "llm"), "llm", False)
+            self._skip(timeline, "the agent has no llm")
+            return
+        handle = self._c.requests.new_handle("user_turn", user_initiated=False)
+        if timeline is not None:
+            timeline.speech_id = handle.id
+            timeline.agent_id = self._c.agent.id
+        self._c.requests.announce(handle)
+        self._c.replying.begin(
+            Reply(handle=handle, agent=self._c.agent, message=message, timeline=timeline),
+            self._c.agent,
+        )
+
+    def correct(self, message: ChatMessage, text: str) -> bool:
+        """A late final for a turn made of interim words; False when its answer is being heard."""
+        for reply in list(self._c.replying.active.values()):
+            if reply.message is message and not self._c.speaking.audible:
+                timeline = reply.timeline
+                self._c.interrupting.cut(reply.handle)
+                message.content = text
+                self._c.recorder.updated(message, self._c.agent._chat_ctx)
+                self.answer(message, timeline)
+                return True
+        return False
+
+    @staticmethod
+    def _has_own_llm(agent: Agent) -> bool:
+        return type(agent).llm_node is not Agent.llm_node or "llm_node" in vars(agent)
+
+    @staticmethod
+    def _listens_only(agent: Agent) -> bool:
+        return "llm" in agent._slots and agent._slots["llm"] is None
+
+    def _skip(self, timeline: Timeline | None, reason: str) -> None:
+        if timeline is not None:
+            self.close_timeline(timeline, interrupted=False)
+        self._c.notify(ReplySkipped(reason=reason, at=self._c.now()))
+
+    def close_timeline(self, timeline: Timeline, *, interrupted: bool) -> None:
+        """The turn is over: its timeline is complete."""
+        if timeline.done is not None:
+            return
+        timeline.done = self._c.now()
+        timeline.interrupted = interrupted
+        timeline.framework = self._c.mailbox.spent - timeline.framework
+        self._c.notify(MetricsCollected(metrics=timeline, at=self._c.now()))
