@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from .clock import real_time
 from .errors import did_you_mean
@@ -17,6 +17,7 @@ SLOW = 0.005
 log = logging.getLogger("antiphon.session")
 
 Listener = Callable[[Any], object]
+ListenerT = TypeVar("ListenerT", bound=Listener)
 
 
 class Listeners:
@@ -82,3 +83,44 @@ class Listeners:
 
 def _name(listener: Listener) -> str:
     return getattr(listener, "__qualname__", repr(listener))
+
+
+class EventSource:
+    """What has events to listen to."""
+
+    def __init__(self) -> None:
+        self._listeners = Listeners()
+
+    @overload
+    def on(self, event: str) -> Callable[[ListenerT], ListenerT]: ...
+
+    @overload
+    def on(self, event: str, listener: ListenerT) -> ListenerT: ...
+
+    def on(self, event: str, listener: Any = None) -> Any:
+        """Subscribes to an event, as a call or as a decorator; `"*"` gets them all.
+
+        Raises `ValueError` for an unknown name and `TypeError` for an `async def`.
+        """
+        if listener is None:
+
+            def subscribe(function: Any) -> Any:
+                self._listeners.add(event, function)
+                return function
+
+            return subscribe
+        self._listeners.add(event, listener)
+        return listener
+
+    def once(self, event: str, listener: Listener) -> None:
+        """Subscribes to the next event of that name only."""
+
+        def only(value: Any) -> None:
+            self._listeners.remove(event, only)
+            listener(value)
+
+        self._listeners.add(event, only)
+
+    def off(self, event: str, listener: Listener) -> None:
+        """Unsubscribes. Raises `ValueError` when it was not subscribed."""
+        self._listeners.remove(event, listener)

@@ -7,7 +7,7 @@ import concurrent.futures
 import contextvars
 import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .agent import (
     Agent,
@@ -21,7 +21,7 @@ from .agent import (
 )
 from .errors import ConfigurationError, SessionClosed, TransportError
 from .given import NOT_GIVEN, Maybe
-from .listeners import Listener, Listeners
+from .listeners import EventSource
 from .scopes import open_scope
 from .turn_handling import TurnHandling
 
@@ -44,10 +44,9 @@ if TYPE_CHECKING:
 
 UserdataT = TypeVar("UserdataT")
 T = TypeVar("T")
-ListenerT = TypeVar("ListenerT", bound=Listener)
 
 
-class AgentSession(Generic[UserdataT]):
+class AgentSession(EventSource, Generic[UserdataT]):
     """One conversation between a caller and agents, of which exactly one is active.
 
     The slots given here are those of every agent that does not bring its own. Used as
@@ -73,6 +72,7 @@ class AgentSession(Generic[UserdataT]):
         registry: Registry | None = None,
         seed: int | None = None,
     ) -> None:
+        super().__init__()
         self._agent = None if agent is None else check_agent(agent, "AgentSession(agent=…)")
         self._slots: dict[SlotName, Any] = {
             "stt": stt,
@@ -94,7 +94,6 @@ class AgentSession(Generic[UserdataT]):
         self._user_away_timeout = user_away_timeout
         self._registry = registry
         self._seed = seed
-        self._listeners = Listeners()
         self._conversation: Conversation | None = None
         self._thread: int | None = None
 
@@ -388,42 +387,6 @@ class AgentSession(Generic[UserdataT]):
         self._tools = list(tools)
         if self._conversation is not None:
             self._conversation.share_tools(self._tools)
-
-    # Events
-
-    @overload
-    def on(self, event: str) -> Callable[[ListenerT], ListenerT]: ...
-
-    @overload
-    def on(self, event: str, listener: ListenerT) -> ListenerT: ...
-
-    def on(self, event: str, listener: Any = None) -> Any:
-        """Subscribes to an event, as a call or as a decorator; `"*"` gets them all.
-
-        Raises `ValueError` for an unknown name and `TypeError` for an `async def`.
-        """
-        if listener is None:
-
-            def subscribe(function: Any) -> Any:
-                self._listeners.add(event, function)
-                return function
-
-            return subscribe
-        self._listeners.add(event, listener)
-        return listener
-
-    def once(self, event: str, listener: Listener) -> None:
-        """Subscribes to the next event of that name only."""
-
-        def only(value: Any) -> None:
-            self._listeners.remove(event, only)
-            listener(value)
-
-        self._listeners.add(event, only)
-
-    def off(self, event: str, listener: Listener) -> None:
-        """Unsubscribes. Raises `ValueError` when it was not subscribed."""
-        self._listeners.remove(event, listener)
 
     # Ending
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent, ModelSettings
 from ..audio import AudioFrame, Resampler, to_mono
 from ..errors import AntiphonError, AudioError, ProviderError, SlotMissing, TruncatedStream
-from ..streams import FLUSH, Channel, Flush, Usage
+from ..streams import FLUSH, Channel, Usage
 from ..stt import Final, STTEvent, Vocabulary
 from ..vad import VADEvent, VADStream
+from .ear import Ear
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .retrying import RETRY_DELAYS
 
@@ -24,54 +24,6 @@ PREROLL = 1.0
 """Seconds kept while nobody speaks: what a VAD needs to notice the start, and more."""
 CUT_BOUND = 5.0
 """Seconds that a change of STT waits for the end of the utterance in progress."""
-
-
-class Ear:
-    """One STT stream, with the audio that it would be owed if it had to be opened again."""
-
-    __slots__ = (
-        "agent",
-        "channel",
-        "gated",
-        "kept",
-        "kept_seconds",
-        "lost",
-        "open",
-        "origin",
-        "resampler",
-        "slot",
-        "task",
-        "vocabulary",
-    )
-
-    def __init__(self, agent: Agent, slot: Any, vocabulary: Vocabulary | None) -> None:
-        self.agent = agent
-        self.slot = slot
-        self.vocabulary = vocabulary
-        self.channel: Channel[AudioFrame | Flush] = Channel()
-        self.kept: deque[AudioFrame] = deque()
-        self.kept_seconds = 0.0
-        self.lost = 0.0
-        self.origin: float | None = None
-        """Loop time of the first sample of the present call: the zero of its word times."""
-        self.gated = not slot.capabilities.streaming
-        """A batch STT gets the utterances only, as the VAD cuts them."""
-        self.open = False
-        """For a gated one: an utterance is being given to it."""
-        self.resampler: Resampler | None = None
-        self.task: asyncio.Task[None] | None = None
-
-    def keep(self, frame: AudioFrame, limit: float) -> None:
-        """Remembers a frame, and forgets the oldest beyond `limit` seconds."""
-        self.kept.append(frame)
-        self.kept_seconds += frame.duration
-        while self.kept_seconds > limit and len(self.kept) > 1:
-            self.kept_seconds -= self.kept.popleft().duration
-
-    def forget_before(self, at: float) -> None:
-        """What ended before `at` is finalised: it will not be needed again."""
-        while self.kept and self.kept[0].ended_at <= at:
-            self.kept_seconds -= self.kept.popleft().duration
 
 
 class Hearing:

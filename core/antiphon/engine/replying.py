@@ -26,7 +26,8 @@ from ..streams import Usage
 from ..tools import Tool, collect_tools
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .segment import Segment
-from .tool_calls import STILL_RUNNING, Step, Verdict
+from .steps import Step, Verdict
+from .tool_calls import STILL_RUNNING
 
 if TYPE_CHECKING:
     from .conversation import Conversation

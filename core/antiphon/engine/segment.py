@@ -250,9 +250,11 @@ class Segment:
 
     def played_seconds(self, played: Played | None) -> float:
         """Seconds of its audio that were played."""
-        samples = self._base
-        if played is not None and played.segment == self.part:
-            samples += played.samples
+        if played is None:
+            # The transport has nothing of it left: it has run dry, all that was pushed was played.
+            samples = self.pushed
+        else:
+            samples = self._base + (played.samples if played.segment == self.part else 0)
         return samples / self._rate
 
     def remember(self, frame: AudioFrame) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from ..clock import real_time
 from ..errors import AntiphonError, ProviderError, SlotMissing
@@ -23,6 +23,10 @@ SLOTS: tuple[SlotName, ...] = ("stt", "llm", "tts", "vad", "turn_detector")
 log = logging.getLogger("antiphon.session")
 
 
+_loaded: WeakSet[Any] = WeakSet()
+"""Slots are shared by the sessions of a process: each is loaded once."""
+
+
 class Builder(Protocol):
     """What is needed of the registry."""
 
@@ -34,13 +38,19 @@ class Builder(Protocol):
 
 
 class _Filled:
-    __slots__ = ("label", "loaded", "object", "provider")
+    __slots__ = ("label", "object", "provider", "works")
 
-    def __init__(self, object: Any, label: str, provider: str, loaded: bool) -> None:
+    def __init__(self, object: Any, label: str, provider: str) -> None:
         self.object = object
         self.label = label
         self.provider = provider
-        self.loaded = loaded
+        self.works = _has_work(object)
+        """There is something to load or to warm up."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether nothing is left to be done before its first use."""
+        return not self.works or self.object in _loaded
 
 
 class Slots:
@@ -133,11 +143,11 @@ class Slots:
             if isinstance(value, str | Model):
                 label = value if isinstance(value, str) else value.string
                 built = self._builder().build(value, slot)
-                filled = _Filled(built, label, label.partition("/")[0], not _has_work(built))
+                filled = _Filled(built, label, label.partition("/")[0])
             else:
                 built = _adapted(value)
                 name = type(value).__name__
-                filled = _Filled(built, name, name, not _has_work(built))
+                filled = _Filled(built, name, name)
             self._filled[key] = filled
         return filled
 
@@ -179,8 +189,8 @@ class Slots:
         """Loads and prewarms the slots of an agent, before the conversation begins."""
         waiting = self.unloaded(agent)
         for filled in waiting:
-            filled.loaded = True
             filled.object.load()
+            _loaded.add(filled.object)
         if waiting:
             results = await asyncio.gather(
                 *(_prewarm(filled) for filled in waiting), return_exceptions=True
@@ -192,9 +202,9 @@ class Slots:
     async def load_late(self, agent: Agent) -> None:
         """The same in mid-call: in threads, while the audio made ahead keeps playing."""
         for filled in self.unloaded(agent):
-            filled.loaded = True
             began = real_time()
             await asyncio.get_running_loop().run_in_executor(None, filled.object.load)
+            _loaded.add(filled.object)
             await _prewarm(filled)
             log.warning(
                 "%s was first used in mid-call and took %.0f ms to load; give it to the session or "

@@ -14,7 +14,7 @@ from ..errors import AntiphonError, SessionClosed
 from ..events import SpeechDiscarded
 from ..handoffs import ContextChoice, Handoff, select_context
 from ..scopes import Scope, open_scope
-from .tool_calls import Step
+from .steps import Step
 
 if TYPE_CHECKING:
     from ..speech import SpeechHandle

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import inspect
 import logging
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
@@ -16,18 +11,17 @@ from ..chat import ChatMessage, FunctionCall, FunctionCallOutput
 from ..errors import StopResponse, ToolError, did_you_mean
 from ..events import FunctionToolsExecuted
 from ..handoffs import Handoff
-from ..holding import hold
 from ..llm import ToolCall
 from ..run_context import RunContext
 from ..scopes import Scope, current_scope
-from ..tools import FunctionTool, Tool, output_text
+from ..tools import FunctionTool, output_text
+from .steps import Call, Outcome, Step, Verdict
+from .threads import in_thread
 from .timeline import ToolTime
 
 if TYPE_CHECKING:
     from ..speech import SpeechHandle
     from .conversation import Conversation
-    from .segment import Segment
-    from .timeline import Timeline
 
 INTERNAL = "an internal error occurred"
 """All that an LLM learns of an unexpected exception."""
@@ -35,87 +29,6 @@ STILL_RUNNING = "still running"
 """The output that an LLM is shown for a call that has none yet; never stored."""
 
 log = logging.getLogger("antiphon.tools")
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What one call gave."""
-
-    output: str
-    is_error: bool = False
-    wants_reply: bool = True
-    handoff: Handoff | None = None
-
-
-class Call:
-    """One call of a step."""
-
-    __slots__ = ("cancel_on_interruption", "item", "outcome", "scope", "step", "task")
-
-    def __init__(self, step: Step, item: FunctionCall) -> None:
-        self.step = step
-        self.item = item
-        self.outcome: Outcome | None = None
-        self.scope: Scope | None = None
-        self.task: asyncio.Task[Any] | None = None
-        self.cancel_on_interruption = False
-
-
-class Step:
-    """One LLM call of a reply: its segment of words and its tool calls."""
-
-    __slots__ = (
-        "agent",
-        "calls",
-        "concluded",
-        "detached",
-        "handle",
-        "id",
-        "llm_done",
-        "segment",
-        "timeline",
-        "tools",
-        "tools_off",
-        "waiter",
-    )
-
-    def __init__(
-        self,
-        id: str,
-        *,
-        handle: SpeechHandle,
-        agent: Agent,
-        segment: Segment,
-        tools: dict[str, Tool],
-        tools_off: bool,
-        timeline: Timeline | None,
-    ) -> None:
-        self.id = id
-        self.handle = handle
-        self.agent = agent
-        self.segment = segment
-        self.tools = tools
-        self.tools_off = tools_off
-        self.timeline = timeline
-        self.calls: list[Call] = []
-        self.llm_done = False
-        self.detached = False
-        """An interruption has let the reply go on without it."""
-        self.concluded = False
-        self.waiter: asyncio.Future[None] | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Every call that will come has its outcome."""
-        return self.llm_done and all(call.outcome is not None for call in self.calls)
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What follows from a step's results."""
-
-    wants_reply: bool
-    handoff: Handoff | None
 
 
 class ToolCalls:
@@ -228,7 +141,7 @@ class ToolCalls:
                 if tool.is_async:
                     value = await tool.call(kwargs, context)
                 else:
-                    value = await _in_thread(
+                    value = await in_thread(
                         lambda: tool.call_sync(kwargs, context), f"antiphon tool {tool.name}"
                     )
             return self._read(value, tool)
@@ -409,38 +322,3 @@ class _Run:
 
     async def step_played(self) -> None:
         await self._call.step.segment.played_out()
-
-
-async def _in_thread(function: Callable[[], Any], name: str) -> Any:
-    """Runs a sync tool on a daemon thread: one that never ends must not keep the process alive."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[Any] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(value: Any, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(value)
-
-    def run() -> None:
-        value: Any = None
-        failure: BaseException | None = None
-        try:
-            value = context.run(function)
-            if inspect.isawaitable(value):
-                raise TypeError("a sync tool returned an awaitable; make it an `async def`")
-        except StopIteration as error:
-            failure = RuntimeError(f"the tool raised {error!r}")
-        except BaseException as error:
-            failure = error
-        try:
-            loop.call_soon_threadsafe(settle, value, failure)
-        except RuntimeError:
-            log.warning("%s ended after its session's loop was closed", name)
-
-    async with hold(name):
-        threading.Thread(target=run, name=name, daemon=True).start()
-        return await done

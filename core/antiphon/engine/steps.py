@@ -1,0 +1,99 @@
+"""Steps: one LLM call of a reply, its words and its tool calls."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..agent import Agent
+from ..chat import FunctionCall
+from ..handoffs import Handoff
+from ..scopes import Scope
+from ..tools import Tool
+
+if TYPE_CHECKING:
+    from ..speech import SpeechHandle
+    from .segment import Segment
+    from .timeline import Timeline
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one call gave."""
+
+    output: str
+    is_error: bool = False
+    wants_reply: bool = True
+    handoff: Handoff | None = None
+
+
+class Call:
+    """One call of a step."""
+
+    __slots__ = ("cancel_on_interruption", "item", "outcome", "scope", "step", "task")
+
+    def __init__(self, step: Step, item: FunctionCall) -> None:
+        self.step = step
+        self.item = item
+        self.outcome: Outcome | None = None
+        self.scope: Scope | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self.cancel_on_interruption = False
+
+
+class Step:
+    """One LLM call of a reply: its segment of words and its tool calls."""
+
+    __slots__ = (
+        "agent",
+        "calls",
+        "concluded",
+        "detached",
+        "handle",
+        "id",
+        "llm_done",
+        "segment",
+        "timeline",
+        "tools",
+        "tools_off",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        id: str,
+        *,
+        handle: SpeechHandle,
+        agent: Agent,
+        segment: Segment,
+        tools: dict[str, Tool],
+        tools_off: bool,
+        timeline: Timeline | None,
+    ) -> None:
+        self.id = id
+        self.handle = handle
+        self.agent = agent
+        self.segment = segment
+        self.tools = tools
+        self.tools_off = tools_off
+        self.timeline = timeline
+        self.calls: list[Call] = []
+        self.llm_done = False
+        self.detached = False
+        """An interruption has let the reply go on without it."""
+        self.concluded = False
+        self.waiter: asyncio.Future[None] | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Every call that will come has its outcome."""
+        return self.llm_done and all(call.outcome is not None for call in self.calls)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What follows from a step's results."""
+
+    wants_reply: bool
+    handoff: Handoff | None
