@@ -47,7 +47,8 @@ class ModelSettings:
     speculative: bool = False
     """For `llm_node`: the user's turn has not surely ended; the answer may be thrown away."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Provider settings for this call: what `say(tts={…})` or `generate_reply(llm={…})` was given."""
+    """Provider settings for this call: what `say(tts={…})` or `generate_reply(llm={…})` was
+    given."""
 
 
 class Runtime(Protocol):
@@ -107,11 +108,11 @@ class _DefaultNodes:
 class Agent:
     """Instructions, tools and slots. Exactly one agent of a session is active.
 
-    Every slot takes a built slot, a model string, a `Model`, a list of these in order of fallback, or
-    None: this agent has none. A slot that is not given is the session's.
+    Every slot takes a built slot, a model string, a `Model`, a list of these in order of fallback,
+    or None: this agent has none. A slot that is not given is the session's.
 
-    Raises `ModelStringError` for a string that cannot be read and `ToolDefinitionError` for tools that
-    cannot be offered.
+    Raises `ModelStringError` for a string that cannot be read and `ToolDefinitionError` for tools
+    that cannot be offered.
     """
 
     __antiphon_agent__ = True
@@ -180,7 +181,8 @@ class Agent:
 
     @property
     def chat_ctx(self) -> ChatContext:
-        """What its LLM is shown; read-only: `update_chat_ctx` changes it, `chat_ctx.copy()` is yours."""
+        """What its LLM is shown; read-only: `update_chat_ctx` changes it, `chat_ctx.copy()` is
+        yours."""
         return self._chat_ctx.readonly()
 
     @property
@@ -209,8 +211,8 @@ class Agent:
     async def on_user_turn_completed(self, turn_ctx: ChatContext, new_message: ChatMessage) -> None:
         """Runs before the reply to a user turn.
 
-        Edits to `turn_ctx` hold for this reply, edits to `new_message` stay. `StopResponse` means no
-        reply; any other exception is reported and the reply goes on.
+        Edits to `turn_ctx` hold for this reply, edits to `new_message` stay. `StopResponse` means
+        no reply; any other exception is reported and the reply goes on.
         """
 
     # Nodes
@@ -218,7 +220,8 @@ class Agent:
     def stt_node(
         self, audio: AsyncIterable[AudioFrame | Flush], model_settings: ModelSettings
     ) -> Any:
-        """Audio in, STT events out. May be an async generator, or a coroutine that returns one or None."""
+        """Audio in, STT events out. May be an async generator, or a coroutine that returns one or
+        None."""
         return _DefaultNodes.stt_node(self, audio, model_settings)
 
     def llm_node(
@@ -267,7 +270,8 @@ class Agent:
         turn_detector: Maybe[TurnDetectorLike] = NOT_GIVEN,
         turn_handling: TurnHandling | Mapping[str, Any] | None = None,
     ) -> None:
-        """Changes slots and turn-taking; what is not given stays. Holds from the next use of the slot."""
+        """Changes slots and turn-taking; what is not given stays. Holds from the next use of the
+        slot."""
         self._set_slots(
             {"stt": stt, "llm": llm, "tts": tts, "vad": vad, "turn_detector": turn_detector}
         )

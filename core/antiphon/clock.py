@@ -1,7 +1,7 @@
 """The one place that may look at a wall clock, at CPU time, at chance, or make ids.
 
-Everything else in core and providers reads `asyncio.get_running_loop().time()`, so that a call can be
-played again in virtual time. A test greps for other clocks.
+Everything else in core and providers reads `asyncio.get_running_loop().time()`, so that a call can
+be played again in virtual time. A test greps for other clocks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class Ids:
         self._counter = 0
 
     def new(self, kind: str) -> str:
-        """A fresh id such as `item_k3v0q8ze_12`: unique in the session, and very likely beyond it."""
+        """A fresh id such as `item_k3v0q8ze_12`: unique in the session, and very likely beyond
+        it."""
         self._counter += 1
         return f"{kind}_{self._prefix}_{self._counter}"
 
@@ -53,5 +54,6 @@ def cpu_time() -> float:
 
 
 def real_time() -> float:
-    """Seconds of a monotonic real clock: for what is real even in virtual time, e.g. worker processes."""
+    """Seconds of a monotonic real clock: for what is real even in virtual time, e.g. worker
+    processes."""
     return time.monotonic()

@@ -5,7 +5,8 @@
     - ModelStringError             (ValueError)   a model string that cannot be read
     - SettingError                 (ValueError)   a setting that a provider does not have or take
     - ProviderNotFound             (LookupError)  no installed package has that name
-    - ProviderUnavailable          (ImportError)  installed, but an extra or a key is missing, or it is broken
+    - ProviderUnavailable          (ImportError)  installed, but an extra or a key is missing, or
+    it is broken
     - SlotMissing                  (LookupError)  neither the agent nor the session fills a slot
     - ToolDefinitionError          (ValueError, TypeError)  a function that cannot be a tool
   x ProviderError                  a vendor, a model or a worker failed
@@ -14,8 +15,8 @@
     - ProviderRateLimited
     - ProviderRejected             the request itself was refused: key, model, arguments
     - TruncatedStream              a stream that ended without its end marker
-  x AudioError                     (ValueError)   audio of the wrong shape, or a file that is not audio
-  x SessionClosed                  (RuntimeError)
+  x AudioError                     (ValueError)   audio of the wrong shape, or a file that is not
+  audio x SessionClosed                  (RuntimeError)
   x TransportError
   x ToolError                      raised in a tool: its message is shown to the LLM
 
@@ -49,7 +50,8 @@ class ProviderNotFound(ConfigurationError, LookupError):
 
 
 class ProviderUnavailable(ConfigurationError, ImportError):
-    """The provider is installed but cannot be used: an extra or a key is missing, or it is broken."""
+    """The provider is installed but cannot be used: an extra or a key is missing, or it is
+    broken."""
 
 
 class SlotMissing(ConfigurationError, LookupError):

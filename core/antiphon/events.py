@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 AgentState: TypeAlias = Literal["initializing", "listening", "thinking", "speaking"]
 UserState: TypeAlias = Literal["listening", "speaking", "away"]
 CloseReason: TypeAlias = str
-"""`"user_initiated"`, `"error"`, `"task_completed"`, `"job_shutdown"`, or what the transport says."""
+"""`"user_initiated"`, `"error"`, `"task_completed"`, `"job_shutdown"`, or what the transport
+says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class ConversationItemUpdated(Event):
 
 @dataclass(slots=True, kw_only=True)
 class FunctionToolsExecuted:
-    """All tools of a step have given their outputs. Listeners are called before anything follows."""
+    """All tools of a step have given their outputs. Listeners are called before anything
+    follows."""
 
     name: ClassVar[str] = "function_tools_executed"
     at: float = 0.0
@@ -88,7 +90,8 @@ class FunctionToolsExecuted:
         self.has_tool_reply = False
 
     def cancel_agent_handoff(self) -> None:
-        """Keeps the agent active; the output of the call that asked for the hand-off becomes an error."""
+        """Keeps the agent active; the output of the call that asked for the hand-off becomes an
+        error."""
         self.has_agent_handoff = False
 
     def zipped(self) -> list[tuple[FunctionCall, FunctionCallOutput]]:
@@ -157,7 +160,8 @@ class ErrorEvent(Event):
     name: ClassVar[str] = "error"
     error: BaseException
     source: str
-    """`"stt"`, `"llm"`, `"tts"`, `"vad"`, `"turn_detector"`, `"transport"`, `"tool"`, `"hook"`, `"listener"`."""
+    """`"stt"`, `"llm"`, `"tts"`, `"vad"`, `"turn_detector"`, `"transport"`, `"tool"`, `"hook"`,
+    `"listener"`."""
     recoverable: bool
     detail: str = ""
 

@@ -28,9 +28,10 @@ class Handoff:
 def handoff(agent: Agent, *, returns: Any = None, context: ContextChoice | None = None) -> Handoff:
     """Passes the conversation to `agent`; to be returned by a tool.
 
-    `returns` is the output of the call: unless it is None, the old agent answers it before it leaves.
-    `context` says what the new agent is shown of the conversation so far, evaluated at the switch; None
-    leaves the context it was made with (`"fresh"` for one made without).
+    `returns` is the output of the call: unless it is None, the old agent answers it before it
+    leaves.
+    `context` says what the new agent is shown of the conversation so far, evaluated at the switch;
+    None leaves the context it was made with (`"fresh"` for one made without).
 
     Raises `ConfigurationError` for a context that is none of these.
     """

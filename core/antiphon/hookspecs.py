@@ -1,4 +1,5 @@
-"""The hooks of antiphon, for plugins of the entry-point groups `antiphon.providers` and `antiphon.plugins`."""
+"""The hooks of antiphon, for plugins of the entry-point groups `antiphon.providers` and
+`antiphon.plugins`."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from .clock import real_time
 from .errors import did_you_mean
 
 SLOW = 0.005
-"""Seconds of real time from which a listener is named in the log: it holds up every call of the loop."""
+"""Seconds of real time from which a listener is named in the log: it holds up every call of the
+loop."""
 
 log = logging.getLogger("antiphon.session")
 
@@ -38,8 +39,8 @@ class Listeners:
             )
         if inspect.iscoroutinefunction(listener):
             raise TypeError(
-                f"the listener {_name(listener)} for {name!r} is an `async def`; give a plain function "
-                "that starts a task: `asyncio.create_task(…)`"
+                f"the listener {_name(listener)} for {name!r} is an `async def`; give a plain "
+                "function that starts a task: `asyncio.create_task(…)`"
             )
         self._listeners.setdefault(name, []).append(listener)
 

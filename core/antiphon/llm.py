@@ -46,7 +46,8 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ProviderData:
-    """Opaque JSON that must go back to this provider with the next step (signatures, reasoning items)."""
+    """Opaque JSON that must go back to this provider with the next step (signatures, reasoning
+    items)."""
 
     data: Any
 
@@ -90,16 +91,16 @@ class LLM(ABC):
     ) -> Stream[LLMEvent]:
         """Answers the conversation. The stream always ends with `Finish`.
 
-        `chat_ctx` begins with the agent's instructions as a `system` message, where it has any. It may
-        hold calls of tools that are not in `tools`. Nothing is sent before the first item is asked for.
-        It raises `ProviderError` and never retries.
+        `chat_ctx` begins with the agent's instructions as a `system` message, where it has any. It
+        may hold calls of tools that are not in `tools`. Nothing is sent before the first item is
+        asked for. It raises `ProviderError` and never retries.
         """
 
     async def complete(self, prompt: str | ChatContext, **settings: Any) -> str:
         """The whole text of one answer without tools.
 
-        Raises `TruncatedStream` when the answer ends without its end marker, `ProviderRejected` when
-        the model refused to finish it (`content_filter`).
+        Raises `TruncatedStream` when the answer ends without its end marker, `ProviderRejected`
+        when the model refused to finish it (`content_filter`).
         """
         if isinstance(prompt, str):
             context = ChatContext.empty()

@@ -36,7 +36,8 @@ class RunContext(Generic[UserdataT]):
     ) -> None:
         self.session = session
         self.speech_handle = speech_handle
-        """The reply whose step made the call. Do not await it in the tool: use `wait_for_playout`."""
+        """The reply whose step made the call. Do not await it in the tool: use
+        `wait_for_playout`."""
         self.function_call = function_call
         self._run = run
 
@@ -55,7 +56,8 @@ class RunContext(Generic[UserdataT]):
         return self._run.speak_progress(text)
 
     def disallow_interruptions(self) -> None:
-        """From now on the user cannot cut this reply short, nor keep the tool's result from being said."""
+        """From now on the user cannot cut this reply short, nor keep the tool's result from being
+        said."""
         self.speech_handle.allow_interruptions = False
 
     async def wait_for_playout(self) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
-import contextvars
 import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -116,12 +114,13 @@ class AgentSession(EventSource, Generic[UserdataT]):
     ) -> None:
         """Begins the conversation; returns when the first agent is active.
 
-        `agent` wins over the constructor's. `transport` carries audio and text; `room` is the same for
-        any object that a plugin, or its own `transport` attribute, turns into one. Without either it is
-        a conversation of text, by `generate_reply(user_input=…)`.
+        `agent` wins over the constructor's. `transport` carries audio and text; `room` is the same
+        for any object that a plugin, or its own `transport` attribute, turns into one. Without
+        either it is a conversation of text, by `generate_reply(user_input=…)`.
 
-        Raises `ConfigurationError` and its kind for agents and slots that cannot work, `TransportError`
-        when there is no way to connect, `RuntimeError` when the session is running already.
+        Raises `ConfigurationError` and its kind for agents and slots that cannot work,
+        `TransportError` when there is no way to connect, `RuntimeError` when the session is
+        running already.
         """
         if ignored.keys() - {"room_options", "room_input_options", "room_output_options", "record"}:
             name = next(iter(ignored))
@@ -271,7 +270,8 @@ class AgentSession(EventSource, Generic[UserdataT]):
 
     @property
     def userdata(self) -> UserdataT:
-        """What the application keeps for this conversation. Raises `ValueError` when it was not given."""
+        """What the application keeps for this conversation. Raises `ValueError` when it was not
+        given."""
         if self._userdata is NOT_GIVEN:
             raise ValueError("the session has no userdata; give it: AgentSession(userdata=…)")
         return self._userdata
@@ -322,8 +322,8 @@ class AgentSession(EventSource, Generic[UserdataT]):
     ) -> SpeechHandle:
         """Speaks a text, given whole or in pieces. Returns at once; await the handle for its end.
 
-        `audio` is played in place of a TTS. `tts` gives settings for this call. Raises `SessionClosed`
-        once the session has been closed. May be called from a tool's thread.
+        `audio` is played in place of a TTS. `tts` gives settings for this call. Raises
+        `SessionClosed` once the session has been closed. May be called from a tool's thread.
         """
         return self._on_loop(
             lambda: self._open.requests.say(text, audio, allow_interruptions, add_to_chat_ctx, tts)
@@ -341,9 +341,10 @@ class AgentSession(EventSource, Generic[UserdataT]):
     ) -> SpeechHandle:
         """Has the active agent reply. Returns at once; await the handle for the end of the reply.
 
-        `user_input` is recorded as a user turn. `instructions` hold for this reply only. Inside a tool
-        the tools are off unless `tool_choice` or `tools` is given. `llm` gives settings for this call.
-        Raises `SessionClosed` once the session has been closed. May be called from a tool's thread.
+        `user_input` is recorded as a user turn. `instructions` hold for this reply only. Inside a
+        tool the tools are off unless `tool_choice` or `tools` is given. `llm` gives settings for
+        this call. Raises `SessionClosed` once the session has been closed. May be called from a
+        tool's thread.
         """
         return self._on_loop(
             lambda: self._open.requests.generate(
@@ -432,14 +433,6 @@ class AgentSession(EventSource, Generic[UserdataT]):
         """Runs a call on the loop's thread, waiting for it when this is another one."""
         if self._thread is None or threading.get_ident() == self._thread:
             return call()
-        context = contextvars.copy_context()
-        result: concurrent.futures.Future[T] = concurrent.futures.Future()
+        from .engine.threads import call_on_loop
 
-        def run() -> None:
-            try:
-                result.set_result(context.run(call))
-            except BaseException as error:
-                result.set_exception(error)
-
-        self._live.loop.call_soon_threadsafe(run)
-        return result.result()
+        return call_on_loop(self._live.loop, call)

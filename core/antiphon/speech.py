@@ -27,9 +27,10 @@ class Speaker(Protocol):
 class SpeechHandle:
     """One `say` or one reply, with all its steps.
 
-    Awaiting it returns the handle itself once everything has been played, interrupted or has failed;
-    it does not raise the speech's own error: that is in `exception()`. It raises `RuntimeError` at
-    once where waiting could never end: in a tool or hook that the speech itself waits for.
+    Awaiting it returns the handle itself once everything has been played, interrupted or has
+    failed; it does not raise the speech's own error: that is in `exception()`. It raises
+    `RuntimeError` at once where waiting could never end: in a tool or hook that the speech itself
+    waits for.
     """
 
     __slots__ = (
@@ -106,7 +107,8 @@ class SpeechHandle:
         return self._error
 
     def interrupt(self, *, force: bool = False) -> SpeechHandle:
-        """Cuts it short now. Raises `RuntimeError` for one that may not be interrupted, unless `force`."""
+        """Cuts it short now. Raises `RuntimeError` for one that may not be interrupted, unless
+        `force`."""
         if not self._done:
             if not self._allow_interruptions and not force:
                 raise RuntimeError(

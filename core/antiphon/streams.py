@@ -31,8 +31,8 @@ class Stream(Protocol[T_co]):
 class Flush:
     """A marker between pieces of input.
 
-    To an STT: the user has stopped, finalise what you have heard, now. To a TTS: nothing follows for
-    a while, speak what you have.
+    To an STT: the user has stopped, finalise what you have heard, now. To a TTS: nothing follows
+    for a while, speak what you have.
     """
 
     __slots__ = ()
@@ -236,7 +236,8 @@ class Duplex(Generic[T]):
             raise
 
     async def aclose(self) -> None:
-        """Cancels both sides, runs `close`, and wakes a waiting reader. May be called from any task."""
+        """Cancels both sides, runs `close`, and wakes a waiting reader. May be called from any
+        task."""
         if self._closing is None:
             if not self._started:
                 self._started = True

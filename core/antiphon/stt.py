@@ -129,9 +129,9 @@ class STT(ABC):
     ) -> Stream[STTEvent]:
         """Recognises a stream of mono frames at one of `capabilities.sample_rates`.
 
-        On `Flush` it finalises what it has heard and says so with `Final(flushed=True)`. When `audio`
-        ends it gives the last finals and ends. It raises `ProviderError` and never reconnects: core
-        calls again, with the audio since the last final.
+        On `Flush` it finalises what it has heard and says so with `Final(flushed=True)`. When
+        `audio` ends it gives the last finals and ends. It raises `ProviderError` and never
+        reconnects: core calls again, with the audio since the last final.
         """
 
     def load(self) -> None:

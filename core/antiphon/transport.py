@@ -1,4 +1,5 @@
-"""The transport seam: where audio and text come from and go to, and where it is known what was played."""
+"""The transport seam: where audio and text come from and go to, and where it is known what was
+played."""
 
 from __future__ import annotations
 
@@ -58,8 +59,8 @@ class Sink(Protocol):
 class Transport(ABC):
     """Carries one conversation.
 
-    The engine pushes frames ahead of playout, paced by `buffered`; the transport plays them in order
-    and in real time, and tells by `on_played` when a segment's last pushed sample was played.
+    The engine pushes frames ahead of playout, paced by `buffered`; the transport plays them in
+    order and in real time, and tells by `on_played` when a segment's last pushed sample was played.
     """
 
     capabilities: TransportCapabilities = TransportCapabilities()
@@ -69,14 +70,17 @@ class Transport(ABC):
 
     @abstractmethod
     async def start(self, sink: Sink) -> None:
-        """Connects; from now on the sink gets what comes in. Raises `TransportError` when it cannot."""
+        """Connects; from now on the sink gets what comes in. Raises `TransportError` when it
+        cannot."""
 
     @abstractmethod
     async def aclose(self) -> None:
-        """Stops and frees everything; harmless when repeated. Writes files, if it has any to write."""
+        """Stops and frees everything; harmless when repeated. Writes files, if it has any to
+        write."""
 
     def push(self, frame: AudioFrame, segment: str) -> None:
-        """Takes the next frame of a segment to play; never blocks. A new segment id ends the old one."""
+        """Takes the next frame of a segment to play; never blocks. A new segment id ends the old
+        one."""
         raise TransportError("this transport plays no audio")
 
     def buffered(self) -> float:
@@ -84,13 +88,15 @@ class Transport(ABC):
         return 0.0
 
     def pause(self) -> None:
-        """Stops playing within one frame and keeps what is left. Only called when `pause` is native."""
+        """Stops playing within one frame and keeps what is left. Only called when `pause` is
+        native."""
 
     def resume(self) -> None:
         """Goes on from the same sample."""
 
     def clear(self) -> Played | None:
-        """Throws away what has not been played, at once. Returns how far the current segment came, by
+        """Throws away what has not been played, at once. Returns how far the current segment came,
+        by
         best knowledge, or None when nothing was being played. A better figure may follow by
         `on_played`."""
         return None
@@ -100,4 +106,5 @@ class Transport(ABC):
         return None
 
     def notify(self, event: Any) -> None:
-        """Gets every session event (see `antiphon.events`), e.g. to show transcripts; never blocks."""
+        """Gets every session event (see `antiphon.events`), e.g. to show transcripts; never
+        blocks."""

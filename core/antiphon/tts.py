@@ -48,7 +48,8 @@ class TimedText:
 class Voicing:
     """The audio that follows, up to the next `Voicing`, speaks exactly this piece of the input.
 
-    Optional: one that works sentence by sentence tells the ledger so which text an audio belongs to.
+    Optional: one that works sentence by sentence tells the ledger so which text an audio belongs
+    to.
     """
 
     text: str
@@ -92,7 +93,8 @@ class TTS(ABC):
 
 
 class WholeTextTTS(ABC):
-    """A TTS that takes whole texts only: core cuts sentences, fetches the next ahead, and wraps it."""
+    """A TTS that takes whole texts only: core cuts sentences, fetches the next ahead, and wraps
+    it."""
 
     capabilities: TTSCapabilities = TTSCapabilities(streaming_text=False)
 

@@ -12,7 +12,8 @@ class TurnDetector(ABC):
     """Judges at a pause whether the user's turn has ended."""
 
     threshold: float = 0.5
-    """From this probability on the turn counts as finished and `min_delay` applies, else `max_delay`."""
+    """From this probability on the turn counts as finished and `min_delay` applies, else
+    `max_delay`."""
 
     @abstractmethod
     async def end_of_turn(self, chat_ctx: ChatContext, audio: AudioFrame | None) -> float:

@@ -44,7 +44,8 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnHandling:
-    """Turn-taking of a session or an agent; a field of an agent that is None inherits the session's."""
+    """Turn-taking of a session or an agent; a field of an agent that is None inherits the
+    session's."""
 
     endpointing: Endpointing | Mapping[str, Any] | None = None
     interruption: Interruption | Mapping[str, Any] | None = None
@@ -81,7 +82,8 @@ class Turns:
 
 
 def resolve(*layers: TurnHandling | None) -> Turns:
-    """The settings in force: of each field the first of `layers` that gives it, else the default."""
+    """The settings in force: of each field the first of `layers` that gives it, else the
+    default."""
 
     def first(pick: Any, default: T) -> T:
         for layer in layers:

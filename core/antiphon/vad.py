@@ -15,7 +15,8 @@ class VADCapabilities:
     """What a VAD takes."""
 
     sample_rates: tuple[int, ...] = (16000, 8000)
-    """Rates it takes, preferred first; core resamples to the first one unless the input is among them."""
+    """Rates it takes, preferred first; core resamples to the first one unless the input is among
+    them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,8 @@ class VADEvent:
 
     type: Literal["speech_started", "speech_ended", "failed"]
     at: float
-    """The sample time of the change, not of its detection, on the clock of the frames' `started_at`:
+    """The sample time of the change, not of its detection, on the clock of the frames'
+    `started_at`:
     the first voiced sample, or the end of the last voiced one. All delays count from it."""
     probability: float | None = None
     error: BaseException | None = field(default=None, compare=False)
@@ -59,8 +61,8 @@ class VAD(ABC):
     def stream(self, on_event: Callable[[VADEvent], None]) -> VADStream:
         """Starts a detection whose events are given to `on_event` on the running loop.
 
-        A detector may work in batches on a timer: `VADEvent.at` carries the sample time, so that the
-        wait for the batch adds nothing. One that does not calls back inside `push`.
+        A detector may work in batches on a timer: `VADEvent.at` carries the sample time, so that
+        the wait for the batch adds nothing. One that does not calls back inside `push`.
         """
 
     def load(self) -> None:

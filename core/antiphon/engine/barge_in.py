@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _EPSILON = 1e-6
 _LEAST = 0.01
 """Seconds between two looks at how long the user has been speaking."""
-_WORD = re.compile(r"[\w'’-]+")
+_WORD = re.compile("[\\w'\u2019-]+")
 
 
 class BargeIn:

@@ -194,8 +194,8 @@ class Hearing:
                 return
         if slot is not None and not slot.capabilities.streaming and self._vad_stream is None:
             raise SlotMissing(
-                f"the stt {self._c.slots.label(agent, 'stt')!r} recognises whole utterances only, and "
-                f"agent {agent.id!r} has no vad to cut them; give it one: "
+                f"the stt {self._c.slots.label(agent, 'stt')!r} recognises whole utterances "
+                f"only, and agent {agent.id!r} has no vad to cut them; give it one: "
                 'Agent(vad="…") or AgentSession(vad="…")'
             )
         self._schedule_change()
@@ -238,7 +238,8 @@ class Hearing:
             ear.task.cancel()
 
     def _vocabulary(self, agent: Agent, slot: Any) -> Vocabulary | None:
-        """What the callers of this session are likely to say: of its agents, as far as they are known."""
+        """What the callers of this session are likely to say: of its agents, as far as they are
+        known."""
         for example in agent.examples:
             self._examples[example] = None
         if slot is None or not slot.capabilities.vocabulary:

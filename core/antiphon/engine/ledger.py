@@ -1,4 +1,5 @@
-"""Heard truth: which part of a text the caller has heard, given how much of its audio was played."""
+"""Heard truth: which part of a text the caller has heard, given how much of its audio was
+played."""
 
 from __future__ import annotations
 

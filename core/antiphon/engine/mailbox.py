@@ -13,8 +13,9 @@ class Mailbox:
     """Runs commands one after another, then tells the listeners.
 
     A command is a handler, a plain function that never awaits, and its arguments. `post` runs it at
-    once when nothing else is running, else after what is: so a barge-in reaches the transport within
-    the call that detected it, and no handler ever sees another's half-done work. What handlers
+    once when nothing else is running, else after what is: so a barge-in reaches the transport
+    within the call that detected it, and no handler ever sees another's half-done work. What
+    handlers
     `notify` is delivered in order when the commands have run out; listeners may post in turn.
     """
 

@@ -51,7 +51,8 @@ def _accepts(method: Callable[..., Any], count: int) -> bool:
 
 
 async def node_stream(result: Any) -> AsyncIterator[Any] | None:
-    """What a node returned, as an async iterator: it may be one, or an awaitable of one or of None."""
+    """What a node returned, as an async iterator: it may be one, or an awaitable of one or of
+    None."""
     if inspect.isawaitable(result):
         result = await result
     if result is None:
@@ -68,7 +69,8 @@ async def node_stream(result: Any) -> AsyncIterator[Any] | None:
 class StreamStack:
     """The streams that one task has opened, to be closed by it, the innermost first.
 
-    Closing an outer generator does not close an inner `super().llm_node(…)`: so those register here.
+    Closing an outer generator does not close an inner `super().llm_node(…)`: so those register
+    here.
     """
 
     __slots__ = ("_streams",)
@@ -100,7 +102,8 @@ stream_stack: ContextVar[StreamStack | None] = ContextVar("antiphon_streams", de
 
 
 class SlotStream(Generic[T]):
-    """A provider's stream as nodes see it: opened when first read, watched, registered to be closed."""
+    """A provider's stream as nodes see it: opened when first read, watched, registered to be
+    closed."""
 
     __slots__ = (
         "_expired",

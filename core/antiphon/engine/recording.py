@@ -76,7 +76,8 @@ class Recorder:
         return item
 
     def output(self, output: FunctionCallOutput, agent: Agent) -> None:
-        """Records a tool's output: at the end of the history, right after its calls in the context."""
+        """Records a tool's output: at the end of the history, right after its calls in the
+        context."""
         output.created_at = self._now()
         context = agent._chat_ctx
         position = self._after_calls(context, output.call_id)

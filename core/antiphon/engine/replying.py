@@ -101,7 +101,8 @@ class Replying:
         )
 
     def begin(self, reply: Reply, agent: Agent) -> None:
-        """Takes a reply for the active agent: runs the hook if there is one, else queues its words."""
+        """Takes a reply for the active agent: runs the hook if there is one, else queues its
+        words."""
         reply.agent = agent
         reply.handle._agent = agent
         self.active[reply.handle] = reply

@@ -58,7 +58,8 @@ class Requests:
     def ask(
         self, handle: SpeechHandle, start: Callable[[Agent], None], scope: Scope | None
     ) -> None:
-        """Speech asked for by user code: by an open scope for its agent, from outside for the next."""
+        """Speech asked for by user code: by an open scope for its agent, from outside for the
+        next."""
         if scope is not None and not scope.is_open and scope.agent is not self._c.agent:
             discard(self._c, handle, f"agent {scope.agent.id!r} has been left")
             return

@@ -64,7 +64,8 @@ class NodeRuntime:
         )
 
     async def slots_changed(self, agent: Agent) -> None:
-        """An agent's slots have been changed: build what is new, and use it from the next call on."""
+        """An agent's slots have been changed: build what is new, and use it from the next call
+        on."""
         self._c.slots.changed(agent)
         self._c.slots.resolve_all(agent)
         await self._c.slots.load_late(agent)

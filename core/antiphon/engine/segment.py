@@ -87,7 +87,8 @@ class Segment:
         self.handle = handle
         self.agent = agent
         self.voiced = voiced
-        """False where there is no TTS or nobody to play audio to: text counts as heard when it comes."""
+        """False where there is no TTS or nobody to play audio to: text counts as heard when it
+        comes."""
         self.record = record
         self.step_id = step_id
         self.timeline = timeline
@@ -96,7 +97,8 @@ class Segment:
         self.text_done = False
         self.audio_done = False
         self.flushes = 0
-        """How often `flush` was asked for: a source passes a `Flush` on when the count has moved."""
+        """How often `flush` was asked for: a source passes a `Flush` on when the count has
+        moved."""
         self.text_waiter: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         self.place: Place | None = None

@@ -84,8 +84,8 @@ class Slots:
         """The error for a slot that is needed and not filled."""
         if slot in agent._slots and agent._slots[slot] is None:
             return SlotMissing(
-                f"agent {agent.id!r} was given {slot}=None, but a reply needs it; leave it out to take "
-                "the session's"
+                f"agent {agent.id!r} was given {slot}=None, but a reply needs it; leave it out "
+                "to take the session's"
             )
         return SlotMissing(
             f"agent {agent.id!r} has no {slot}, and neither has its session; give one of them: "

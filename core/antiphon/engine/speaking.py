@@ -1,4 +1,5 @@
-"""Speaking: one segment at a time has the floor; its audio is paced to playout and stops at once."""
+"""Speaking: one segment at a time has the floor; its audio is paced to playout and stops at
+once."""
 
 from __future__ import annotations
 
@@ -79,7 +80,8 @@ class Speaking:
         return ([self.current] if self.current is not None else []) + list(self.queue)
 
     def advance(self) -> None:
-        """Gives the floor to the next segment, and audio to the transport, where nothing forbids it."""
+        """Gives the floor to the next segment, and audio to the transport, where nothing forbids
+        it."""
         while self.current is None and self.queue:
             segment = self.queue.popleft()
             self.current = segment
@@ -183,7 +185,8 @@ class Speaking:
     # Pause, resume, cut
 
     def pause(self) -> bool:
-        """Stops the audio at once, to go on later from the same sample. False when nothing plays."""
+        """Stops the audio at once, to go on later from the same sample. False when nothing
+        plays."""
         segment, transport = self.current, self.transport
         if not self.audible or segment is None or transport is None or not segment.voiced:
             return False

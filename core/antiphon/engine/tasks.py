@@ -8,7 +8,8 @@ from typing import Any
 
 
 class TaskScope:
-    """Owns tasks: one's failure is reported and touches no other; closing cancels the newest first."""
+    """Owns tasks: one's failure is reported and touches no other; closing cancels the newest
+    first."""
 
     def __init__(self, failed: Callable[[str, BaseException], None]) -> None:
         self._failed = failed

@@ -1,16 +1,19 @@
-"""Sync tools run in threads of their own."""
+"""Sync tools run in threads of their own, and call back from there."""
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import inspect
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..holding import hold
+
+T = TypeVar("T")
 
 log = logging.getLogger("antiphon.tools")
 
@@ -48,3 +51,18 @@ async def in_thread(function: Callable[[], Any], name: str) -> Any:
     async with hold(name):
         threading.Thread(target=run, name=name, daemon=True).start()
         return await done
+
+
+def call_on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], T]) -> T:
+    """Runs `call` on the loop's thread, in this thread's context, and waits for its result."""
+    context = contextvars.copy_context()
+    result: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def run() -> None:
+        try:
+            result.set_result(context.run(call))
+        except BaseException as error:
+            result.set_exception(error)
+
+    loop.call_soon_threadsafe(run)
+    return result.result()

@@ -17,7 +17,8 @@ class ToolTime:
 
 @dataclass(slots=True, kw_only=True)
 class Timeline:
-    """One user turn. All times are seconds from the start of the session; None: it did not happen."""
+    """One user turn. All times are seconds from the start of the session; None: it did not
+    happen."""
 
     turn: int
     """Counts from 1."""
@@ -53,7 +54,8 @@ class Timeline:
 
     @property
     def latency(self) -> float | None:
-        """Seconds from the last voiced sample (or the text) to the first sample played: what a caller
+        """Seconds from the last voiced sample (or the text) to the first sample played: what a
+        caller
         waits."""
         return _gap(
             self.last_voiced if self.last_voiced is not None else self.committed, self.first_audio

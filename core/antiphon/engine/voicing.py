@@ -26,7 +26,8 @@ _segment: ContextVar[Segment | None] = ContextVar("antiphon_segment", default=No
 
 
 class TextSource:
-    """A segment's text for a TTS, from a position on: everything that has come since the last read."""
+    """A segment's text for a TTS, from a position on: everything that has come since the last
+    read."""
 
     def __init__(self, segment: Segment, position: int = 0) -> None:
         self._segment = segment

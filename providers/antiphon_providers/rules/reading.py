@@ -80,6 +80,7 @@ class Reading:
         self._heard: list[str] = []
         self._acted = False  # whether this agent has spoken or called since it entered
         self._mine = True  # whether the items being read are of this agent's time
+        self._elsewhere: list[FormState] = []  # forms begun by what was said to another agent
         self._calls: dict[str, FunctionCall] = {}
         self._called: dict[str, int] = {}
         self._steps: set[str] = set()
@@ -176,6 +177,11 @@ class Reading:
         If it says nothing by itself, they are read as one; if that fails too, the last of the
         others that says something is answered.
         """
+        if not self._mine:
+            # Of what was said to other agents only the last turn may still wait to be dealt with.
+            for state in self._elsewhere:
+                state.began = None
+            self._elsewhere = []
         index = self._group[-1][0]
         texts = [text for _, text in self._group]
         situation = self._situation()
@@ -255,6 +261,8 @@ class Reading:
     def _begin(self, state: FormState, index: int) -> None:
         self._begun += 1
         state.began, state.order = index, self._begun
+        if not self._mine:
+            self._elsewhere.append(state)
 
     @property
     def active(self) -> FormState | None:

@@ -238,6 +238,26 @@ def test_the_old_agents_words_do_not_answer_the_new_agents_questions(call_centre
     assert talk.step() == "Hello! What is your name, please?"
 
 
+def test_of_what_other_agents_were_told_the_last_turn_is_dealt_with(call_centre):
+    talk = call_centre("billing")
+    talk.ctx.items[:] = []
+    talk.enter(None, "customer_service")
+    talk.ctx.add_message(role="user", content="what about invoice 4017")
+    talk.enter("customer_service", "billing")
+    before = talk.ctx.items[:]
+    assert talk.step(instructions="Greet the caller.") == (
+        "Hello, this is billing. One moment, let me look."
+    )
+    assert talk.calls == [("look_up_invoice", {"number": "4017"})]
+    # Had something else been said since, it would have been dealt with already.
+    talk.ctx.items[:] = before[:-1]
+    talk.ctx.add_message(role="assistant", content="It is paid.")
+    talk.ctx.add_message(role="user", content="thank you")
+    talk.enter("customer_service", "billing")
+    assert talk.step(instructions="Greet the caller.") == "Hello, this is billing."
+    assert talk.calls == []
+
+
 def test_what_was_said_before_a_call_and_recorded_after_it_is_no_answer_to_it(call_centre):
     """Speech is recorded when it has been heard, which may be after a fast tool's output."""
     talk = call_centre("billing", "customer_service")

@@ -134,7 +134,8 @@ def test_the_whole_call():
         "user: I have a question about my bill",
         "customer_service: I will put you through to billing.",
         "customer_service: Billing will be with you in a moment.",
-        "billing: Hello, this is billing.",
+        # The context was handed over: billing knows what it is about, if not which.
+        "billing: Hello, this is billing. Which invoice is it? Please say its number.",
         "user: what about invoice four zero one seven",
         "billing: One moment, let me look.",
         "billing: Invoice 4 0 1 7 is open: 184.5 dollars, due on 30 November 2026.",
