@@ -47,6 +47,8 @@ class App:
     @overload
     def session(
         self,
+        function: None = None,
+        /,
         *,
         agent_name: str = "",
         on_session_end: Callable[[JobContext], Awaitable[None] | None] | None = None,
@@ -64,10 +66,11 @@ class App:
     ) -> Any:
         """Marks the session function, `async def f(ctx)`: bare, or with arguments.
 
-        `agent_name`: see the attribute. `on_session_end(ctx)` runs when a call has ended, before the
-        shutdown callbacks. `on_request` decides, on a server, whether a call is taken. Raises
-        `ConfigurationError` for a second function, and for one that is not `async def` with one
-        parameter.
+        `agent_name`: see the attribute. `on_session_end(ctx)` runs when a call has ended, before
+        the shutdown callbacks. `on_request` decides, on a server, whether a call is taken.
+
+        Raises `ConfigurationError` for a second function, and for one that is not `async def` with
+        one parameter.
         """
 
         def mark(marked: Any) -> Any:
@@ -100,7 +103,7 @@ class App:
 
 
 def app_for_agent(kind: type[Agent]) -> App:
-    """An app whose calls are taken by an agent of that class, in a session without slots of its own.
+    """An app whose calls are taken by an agent of that class, in a session without own slots.
 
     Raises `ConfigurationError` when the agent cannot be made without arguments.
     """
@@ -128,8 +131,7 @@ def needed_arguments(kind: type[Any]) -> list[str]:
         parameter.name
         for parameter in inspect.signature(kind).parameters.values()
         if parameter.default is inspect.Parameter.empty
-        and parameter.kind
-        not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        and parameter.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     ]
 
 

@@ -56,8 +56,8 @@ def nothing_to_run(shown: str, module: ModuleType) -> ConfigurationError:
     ]
     listed = f"found: {', '.join(found)}" if found else "found nothing of its own"
     return ConfigurationError(
-        f"{shown!r} has no App and no Agent subclass ({listed}); write `app = App()` with a session "
-        "function, or one class that inherits from Agent"
+        f"{shown!r} has no App and no Agent subclass ({listed}); write `app = App()` with a "
+        "session function, or one class that inherits from Agent"
     )
 
 
@@ -127,10 +127,8 @@ def _check_path(shown: str, file: Path) -> None:
     if not file.exists():
         beside = file.parent.glob("*.py") if file.parent.is_dir() else ()
         names = {other.name: other for other in beside}
-        near = did_you_mean(file.name, names)
-        raise ConfigurationError(
-            f"there is no file {shown!r}{near or '; antiphon new agent NAME writes one to begin with'}"
-        )
+        near = did_you_mean(file.name, names) or "; antiphon new agent NAME writes one"
+        raise ConfigurationError(f"there is no file {shown!r}{near}")
     if file.suffix != ".py":
         raise ConfigurationError(f"{shown!r} is not a Python file; give one that ends in .py")
 
@@ -162,7 +160,7 @@ def _failure(shown: str, file: Path, error: BaseException) -> str:
         if _is_same(frame.filename, file)
     ]
     if isinstance(error, SystemExit):
-        what = f"it calls sys.exit({error.code!r}); put that under `if __name__ == \"__main__\":`"
+        what = f'it calls sys.exit({error.code!r}); put that under `if __name__ == "__main__":`'
     if not own:
         return f"{shown!r} cannot be loaded: {what}"
     last = own[-1]

@@ -64,7 +64,7 @@ class JobContext:
         return self.room.participant(identity)
 
     def add_shutdown_callback(self, callback: ShutdownCallback) -> None:
-        """Calls `callback()`, or `callback(reason)` if it takes an argument, when the job has ended.
+        """Calls `callback()`, or `callback(reason)` if it takes that, when the job has ended.
 
         Plain or `async`; in the order given; one that fails, or takes longer than 10 s, is logged.
         """
@@ -158,8 +158,8 @@ def get_job_context(*, required: bool = True) -> JobContext | None:
     job = _current.get()
     if job is None and required:
         raise LookupError(
-            "there is no job here; get_job_context() works in an App's session function and in what "
-            "it starts"
+            "there is no job here; get_job_context() works in an App's session function and in "
+            "what it starts"
         )
     return job
 

@@ -65,9 +65,7 @@ class LocalJob:
         on_session: Callable[[AgentSession[Any]], None] | None = None,
     ) -> None:
         self.app = app
-        self.context = JobContext(
-            room=room, job=Job(metadata=metadata, agent_name=app.agent_name)
-        )
+        self.context = JobContext(room=room, job=Job(metadata=metadata, agent_name=app.agent_name))
         self._registry = registry or default_registry()
         self._override = override
         self._on_session = on_session
@@ -122,17 +120,16 @@ class LocalJob:
             await built.prewarm()
 
     async def _until_over(self, enter: asyncio.Task[None]) -> None:
-        stopped, ended = self.context.stopped(), self._ended
-        assert ended is not None
+        assert self._ended is not None
+        stopped: asyncio.Future[Any] = self.context.stopped()
+        ended: asyncio.Future[Any] = self._ended
         await asyncio.wait({enter, stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
         if enter.done() and (enter.cancelled() or enter.exception() is not None):
             return
         if self._open and not stopped.done():
             await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
         if not enter.done() and not stopped.done():
-            await asyncio.wait(
-                {enter, stopped}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({enter, stopped}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
             if not enter.done() and not stopped.done():
                 log.warning(
                     "the session function was still running %g s after its session had closed; "
@@ -241,6 +238,6 @@ def _slots_of(entry: Any, registry: Registry) -> list[SlotName]:
     name, _, model = str(entry).partition("/")
     provider = registry.describe(name)
     model = model.partition(":")[0]
-    offered = [slot for slot in provider.slots if slot != "transport"]
+    offered: list[SlotName] = [slot for slot in provider.slots if slot != "transport"]
     knowing = [slot for slot in offered if model in provider.slots[slot].models]
     return knowing or offered

@@ -81,7 +81,7 @@ class Participant:
             self._room.emit("participant_attributes_changed", changed, self)
 
     def register_rpc_method(self, method: str, handler: RpcHandler | None = None) -> Any:
-        """Answers calls of `method` by others in the room; a call, or a decorator without `handler`.
+        """Answers calls of `method` by others in the room; without `handler` a decorator.
 
         The handler takes an `RpcInvocationData` and returns text. A later one takes its place.
         """
@@ -137,8 +137,8 @@ class Participant:
         except Exception as error:
             if timeout.expired():
                 raise TransportError(
-                    f"method {method!r} of participant {destination_identity!r} gave no answer within "
-                    f"{response_timeout:g} s"
+                    f"method {method!r} of participant {destination_identity!r} gave no answer "
+                    f"within {response_timeout:g} s"
                 ) from error
             raise TransportError(
                 f"method {method!r} of participant {destination_identity!r} failed: "
@@ -223,8 +223,8 @@ class LocalRoom:
     def on(self, event: str, listener: Callable[..., object] | None = None) -> Any:
         """Subscribes to an event, as a call or as a decorator.
 
-        This room has `connected`, `disconnected` and `participant_attributes_changed`; others may be
-        subscribed to and do not happen here.
+        This room has `connected`, `disconnected` and `participant_attributes_changed`; others may
+        be subscribed to and do not happen here.
         """
         if listener is None:
 

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 from .provider import SlotName
 
 SlotOverride: TypeAlias = Callable[[SlotName, Any], Any]
-"""`(slot, value) -> value`: `value` is what the agent or its session names, None for nothing; what is
-returned fills the slot, None leaves it empty. Not asked for a slot that an agent has set to None."""
+"""`(slot, value) -> value`: `value` is what the agent or its session names, None for nothing; what
+is returned fills the slot, None leaves it empty. Not asked for a slot that an agent set to None."""
 
 slot_override: ContextVar[SlotOverride | None] = ContextVar("antiphon_slot_override", default=None)
 """Read by every session when it is started."""

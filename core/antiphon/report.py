@@ -18,8 +18,9 @@ VERSION = 1
 def make_report(session: AgentSession[Any]) -> dict[str, Any]:
     """The session as JSON-able values, while it runs or afterwards.
 
-    `version`; `history`, the items in order, the agent's text as it was heard; `turns`, one timeline
-    per user turn, in seconds from the start of the session; `usage`, counts by model string.
+    `version`; `history`, the items in order, the agent's text as it was heard; `turns`, one
+    timeline per user turn, in seconds from the start of the session; `usage`, counts by model
+    string.
 
     Raises `RuntimeError` for a session that has not been started.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .agent import (
     Agent,
@@ -17,6 +17,7 @@ from .agent import (
     check_agent,
     check_slot_value,
 )
+from .built_slots import BuiltSlots
 from .errors import ConfigurationError, SessionClosed, TransportError
 from .given import NOT_GIVEN, Maybe
 from .listeners import EventSource
@@ -29,22 +30,18 @@ if TYPE_CHECKING:
     from .engine.conversation import Conversation
     from .engine.timeline import Timeline
     from .events import AgentState, UserState
-    from .llm import LLM, ToolChoice
+    from .llm import ToolChoice
     from .provider import SlotName
     from .registry import Registry
     from .speech import SpeechHandle
     from .streams import Usage
-    from .stt import STT
     from .transport import Transport
-    from .tts import TTS
-    from .turn_detector import TurnDetector
-    from .vad import VAD
 
 UserdataT = TypeVar("UserdataT")
 T = TypeVar("T")
 
 
-class AgentSession(EventSource, Generic[UserdataT]):
+class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
     """One conversation between a caller and agents, of which exactly one is active.
 
     The slots given here are those of every agent that does not bring its own. Used as
@@ -279,35 +276,6 @@ class AgentSession(EventSource, Generic[UserdataT]):
     @userdata.setter
     def userdata(self, value: UserdataT) -> None:
         self._userdata = value
-
-    @property
-    def stt(self) -> STT | None:
-        """The active agent's built slot, or None."""
-        return cast("STT | None", self._slot("stt"))
-
-    @property
-    def llm(self) -> LLM | None:
-        """The active agent's built slot, or None."""
-        return cast("LLM | None", self._slot("llm"))
-
-    @property
-    def tts(self) -> TTS | None:
-        """The active agent's built slot, or None."""
-        return cast("TTS | None", self._slot("tts"))
-
-    @property
-    def vad(self) -> VAD | None:
-        """The active agent's built slot, or None."""
-        return cast("VAD | None", self._slot("vad"))
-
-    @property
-    def turn_detector(self) -> TurnDetector | None:
-        """The active agent's built slot, or None."""
-        return cast("TurnDetector | None", self._slot("turn_detector"))
-
-    def _slot(self, name: SlotName) -> Any:
-        live = self._live
-        return live.slots.get(live.agent, name)
 
     # Speaking
 

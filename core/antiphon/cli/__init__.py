@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs a command line, by default that of the process, and exits: 0, 1 for an error, 2 for wrong
-    usage, 130 for a second Ctrl-C."""
+    """Runs a command line, by default that of the process, and exits.
+
+    0; 1 for an error; 2 for wrong usage; 130 for a second Ctrl-C.
+    """
     from .output import use_utf8
     from .root import application
 

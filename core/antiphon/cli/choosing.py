@@ -28,7 +28,7 @@ class Choice:
     stand_ins: dict[SlotName, str]
     """What stands in for a real model, in the provider's words, by slot."""
     wanted_keys: tuple[str, ...]
-    """Environment variables that would give real ones in the place of the stand-ins; the best first."""
+    """Environment variables that would give real ones instead of stand-ins; the best first."""
     missing: tuple[SlotName, ...]
     """Slots that were asked for and not filled."""
 

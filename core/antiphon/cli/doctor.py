@@ -17,7 +17,7 @@ _PACKAGES = ("numpy", "pluggy", "pydantic", "soxr", "typer")
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Shows what an issue should say about this machine: versions, sound, keys (never their values)."""
+    """Shows what an issue should say of this machine: versions, sound, keys (set or not)."""
     import os
 
     from ..registry import default_registry
@@ -31,7 +31,9 @@ def doctor(
     rows += [("packages", ", ".join(f"{name} {at}" for name, at in found["packages"].items()))]
     rows += [(f"audio {name}", text) for name, text in found["audio"].items()]
     rows += [("loopback", found["loopback"])]
-    rows += [(f"key {name}", "set" if there else "not set") for name, there in found["keys"].items()]
+    rows += [
+        (f"key {name}", "set" if there else "not set") for name, there in found["keys"].items()
+    ]
     for each in found["providers"]:
         said = each["state"] if each["state"] == "ready" else f"{each['state']}: {each['detail']}"
         version = f"{each['distribution']} {each['version']}".strip() or "added by hand"

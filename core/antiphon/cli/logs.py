@@ -17,7 +17,7 @@ class LogLevel(StrEnum):
 
 
 def show_logs(level: LogLevel) -> None:
-    """Shows records of the logger `antiphon`, from `level` on, on stderr; a second call changes it."""
+    """Shows records of the logger `antiphon` on stderr, from `level` on; again: changes it."""
     logger = logging.getLogger("antiphon")
     for handler in logger.handlers:
         if isinstance(handler, _Handler):

@@ -40,8 +40,9 @@ def providers(
 def describe_all(registry: Registry) -> list[dict[str, Any]]:
     """One object per installed provider, by name; imports no SDK.
 
-    `name`, `title`, `slots`, `models` (the default ones by slot), `version`, `distribution`, `state`
-    (`ready`, `needs extra`, `needs key`, `broken`), `detail` (a sentence), `docs`, `stand_in`.
+    `name`, `title`, `slots`, `models` (the default ones by slot), `version`, `distribution`,
+    `state` (`ready`, `needs extra`, `needs key`, `broken`), `detail` (a sentence), `docs`,
+    `stand_in`.
     """
     from ..errors import ConfigurationError
 

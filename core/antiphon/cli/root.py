@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Annotated, Any
 
@@ -110,8 +109,6 @@ def _add_plugins(app: typer.Typer) -> None:
         try:
             implementation.function(app)
         except Exception as error:
+            what = f"{type(error).__name__}: {error}"
             name = implementation.plugin_name
-            print(
-                f"warning: plugin {name!r} could not add its commands: {type(error).__name__}: {error}",
-                file=sys.stderr,
-            )
+            warn(f"warning: plugin {name!r} could not add its commands: {what}")

@@ -53,7 +53,6 @@ def install_command(registry: Registry, name: str) -> str | None:
 
     Raises `ProviderNotFound`, or `ProviderUnavailable` for a provider that is broken.
     """
-    from ..requirements import install_command as default_command
     from ..requirements import missing_packages
 
     provider = registry.describe(name)
@@ -62,7 +61,11 @@ def install_command(registry: Registry, name: str) -> str | None:
         return None
     if provider.install:
         return provider.install
-    return default_command(provider, registry.find(name), missing) if missing else None
+    if not missing:
+        return None
+    if registry.find(name).distribution == "antiphon":
+        return f'pip install "antiphon[{name}]"'
+    return f"pip install {' '.join(missing)}"
 
 
 def nothing_to_install(registry: Registry, name: str) -> str:

@@ -48,9 +48,9 @@ class Transcript:
     """Prints what happens in a session, one line each, while it happens.
 
     Who speaks and what (the agent's words as they were heard), tools with their arguments and
-    outputs, hand-offs, the latency of each turn, errors. `style`: `"plain"` lines, `"rich"` ones with
-    colours, `"json"` with every event as one object per line, `"auto"`: rich on a terminal, else
-    plain.
+    outputs, hand-offs, the latency of each turn, errors. `style`: `"plain"` lines, `"rich"` ones
+    with colours, `"json"` with every event as one object per line, `"auto"`: rich on a terminal,
+    else plain.
 
         transcript = Transcript()
         transcript.attach(session)      # before session.start, or in `antiphon_session_started`
@@ -203,5 +203,5 @@ def _shortened(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line, without control characters: what a caller or a model says may not move the cursor."""
+    """One line without control characters: what is said may not move the cursor."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -85,6 +85,9 @@ class Models:
         key = json.dumps(vocabulary) if vocabulary else ""
         special = self._take_special(key, vocabulary) if vocabulary else None
         general = self._general.pop() if self._general else Decoder(loglevel="FATAL")
+        for decoder in (general, special):
+            if decoder is not None:
+                decoder.reinit_feat()  # forgets the noise that it has heard
         return Ears(general, special, key, self._initial_mean)
 
     def close(self, ears: Ears) -> None:

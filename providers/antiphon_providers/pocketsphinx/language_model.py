@@ -128,9 +128,9 @@ def _ways_to_say(text: str) -> Iterator[tuple[float, tuple[str, ...]]]:
                     free -= 1
                     sentence[at] = ways if free >= 0 else ways[:1]
             if sentence:
-                share = 1 / math.prod(map(len, sentence))
-                for choice in product(*sentence):
-                    yield share, tuple(word for part in choice for word in part)
+                for choice in product(*map(_likeliest_first, sentence)):
+                    share = math.prod(share for share, _ in choice)
+                    yield share, tuple(word for _, part in choice for word in part)
             sentence = []
         elif token.startswith("{"):
             sentence.append([[GAP]])
@@ -138,6 +138,12 @@ def _ways_to_say(text: str) -> Iterator[tuple[float, tuple[str, ...]]]:
             sentence.append(spoken(token.rstrip(".,")) or [[GAP]])
         else:
             sentence.append([[token]])
+
+
+def _likeliest_first(ways: list[list[str]]) -> list[tuple[float, list[str]]]:
+    """Gives each way half the share of the one before."""
+    whole = sum(0.5**rank for rank in range(len(ways)))
+    return [(0.5**rank / whole, way) for rank, way in enumerate(ways)]
 
 
 def _shapes(sentence: tuple[str, ...]) -> Iterator[tuple[float, tuple[str, ...]]]:
@@ -174,32 +180,40 @@ class _Counts:
 
     def __init__(self) -> None:
         self.of: dict[tuple[str, ...], float] = defaultdict(float)
+        self.types: dict[tuple[str, ...], float] = defaultdict(float)
+        """How many different words were seen behind a history; a class counts as one word."""
 
     def add(self, sentence: Sequence[str], weight: float) -> None:
         padded = ("<s>", *sentence, "</s>")
         for length in (1, 2, 3):
             for start in range(len(padded) - length + 1):
                 gram = padded[start : start + length]
-                if GAP not in gram:
+                if GAP not in gram and gram != ("<s>",):
                     self.of[gram] += weight
 
     def spread_classes(
         self, entries: dict[str, Sequence[str]], pronounce: Callable[[str], Sequence[str]]
     ) -> None:
-        """Replaces classes by all of their words, which join `entries`."""
+        """Replaces classes by all of their words, which join `entries`; call it once, last."""
+        for gram, count in self.of.items():
+            self.types[gram[:-1]] += min(1.0, count)
         used = {word for gram in self.of for word in gram if word in _CLASSES}
         for name in used:
             for word in _CLASSES[name]:
                 if not entries.get(word):
                     entries[word] = pronounce(word)
-        for gram in [gram for gram in self.of if not used.isdisjoint(gram)]:
-            weight = self.of.pop(gram)
-            choices = [
-                _CLASSES[word].items() if word in _CLASSES else ((word, 1.0),) for word in gram
-            ]
-            for choice in product(*choices):
-                share = math.prod(share for _, share in choice)
-                self.of[tuple(word for word, _ in choice)] += weight * share
+        for weights in (self.of, self.types):
+            for gram in [gram for gram in weights if not used.isdisjoint(gram)]:
+                weight = weights.pop(gram)
+                for words, share in _members(gram):
+                    weights[words] += weight * share
+
+
+def _members(gram: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """What a sequence with classes stands for, with shares."""
+    choices = [_CLASSES.get(word, {word: 1.0}).items() for word in gram]
+    for choice in product(*choices):
+        yield tuple(word for word, _ in choice), math.prod(share for _, share in choice)
 
 
 def _arpa(counts: _Counts, words: Sequence[str]) -> str:
@@ -209,12 +223,10 @@ def _arpa(counts: _Counts, words: Sequence[str]) -> str:
     behind it and T how many different words were; counts below 1 count as that part of a word.
     """
     vocabulary = [*words, "</s>"]
+    types = counts.types
     total: dict[tuple[str, ...], float] = defaultdict(float)
-    types: dict[tuple[str, ...], float] = defaultdict(float)
     for gram, count in counts.of.items():
-        if gram != ("<s>",):
-            total[gram[:-1]] += count
-            types[gram[:-1]] += min(1.0, count)
+        total[gram[:-1]] += count
     probability: dict[tuple[str, ...], float] = {}
     for word in vocabulary:
         seen = counts.of.get((word,), 0.0) + types[()] / len(vocabulary)

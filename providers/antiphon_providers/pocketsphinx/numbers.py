@@ -44,7 +44,7 @@ def normalise(words: Sequence[str]) -> list[Token]:
     * Numbers read out digit by digit or in pairs are joined: "four oh one seven" and "forty
       seventeen" 4017, "nineteen ninety nine" 1999, "twenty oh five" 2005. What may be a time of day
       is not: "seven thirty" 7 30, "ten fifteen" 10 15.
-    * "oh" is a zero between digits, at the end of two or more, and before two or more.
+    * "oh" is a zero where another two digits are read out with it, or between two.
     * Decimals: "two point five" 2.5.
     * A lone "one" stays a word ("one moment", "no one") unless it is counted with ("option one",
       "one or two"). Other lone digits become figures.
@@ -129,20 +129,23 @@ def _scaled(words: Sequence[str], index: int) -> list[tuple[str, int]] | None:
 def _groups(words: Sequence[str], index: int) -> list[tuple[str, int]]:
     """Digits and two-digit numbers that follow one another, each with the number of its words."""
     groups: list[tuple[str, int]] = []
+    ohs: list[int] = []  # which of them are an "oh"
     while True:
-        word = _word(words, index)
-        if word == "oh":
-            digits_follow = [_word(words, index + ahead) in _DIGIT for ahead in (1, 2)]
-            if not (digits_follow[0] if groups else all(digits_follow)) and len(groups) < 2:
-                return groups
-            groups.append(("0", 1))
-            index += 1
-            continue
-        found = _below_hundred(words, index)
+        if _word(words, index) == "oh":
+            ohs.append(len(groups))
+            found: tuple[int, int] | None = (0, 1)
+        else:
+            found = _below_hundred(words, index)
         if found is None or _word(words, index + found[1]) in ("hundred", *_SCALE):
-            return groups
+            break
         groups.append((str(found[0]), found[1]))
         index += found[1]
+    ending = 0
+    while len(groups) - 1 - ending in ohs:
+        ending += 1
+    if ending == len(groups) or (ending == 1 and len(groups) == 2):
+        del groups[len(groups) - ending :]
+    return [] if 0 in ohs and len(groups) < 3 else groups
 
 
 def _grouped(words: Sequence[str], index: int) -> list[tuple[str, int]] | None:

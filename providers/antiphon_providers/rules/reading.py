@@ -80,6 +80,7 @@ class Reading:
         self._heard: list[str] = []
         self._acted = False  # whether this agent has spoken or called since it entered
         self._mine = True  # whether the items being read are of this agent's time
+        self._entered = 0  # index of the last hand-off
         self._elsewhere: list[FormState] = []  # forms begun by what was said to another agent
         self._calls: dict[str, FunctionCall] = {}
         self._called: dict[str, int] = {}
@@ -118,13 +119,28 @@ class Reading:
                 self.outputs, self.unsaid, self._heard = [], [], []
                 self.instructions = None
                 self.entering, self._acted = True, False
-                self._mine = item.new_agent_id == me
+                self._mine, self._entered = item.new_agent_id == me, index
                 self.first = item.old_agent_id is None
                 self.entries = entered[item.new_agent_id]
                 entered[item.new_agent_id] += 1
         if self._group:
             self.turn_text = self._group[-1][1]
             self.turn = self._understand_group()
+        self._find_late_outputs(items)
+
+    def _find_late_outputs(self, items: Sequence[ChatItem]) -> None:
+        """Opens outputs that came after everything else: core puts them behind their calls."""
+        others = [each for each in items if not isinstance(each, FunctionCallOutput)]
+        latest = max((each.created_at or 0.0 for each in others), default=0.0)
+        known = [id(output) for _, output in self.outputs]
+        for item in items:
+            if (
+                isinstance(item, FunctionCallOutput)
+                and (item.created_at or 0.0) > latest
+                and id(item) not in known
+                and item.output != _STILL_RUNNING
+            ):
+                self.outputs.append((self._calls.get(item.call_id), item))
 
     def _message(self, index: int, item: ChatMessage) -> None:
         text = item.text_content
@@ -177,7 +193,7 @@ class Reading:
         If it says nothing by itself, they are read as one; if that fails too, the last of the
         others that says something is answered.
         """
-        if not self._mine:
+        if not self._mine or self._group[0][0] < self._entered:
             # Of what was said to other agents only the last turn may still wait to be dealt with.
             for state in self._elsewhere:
                 state.began = None
@@ -248,9 +264,11 @@ class Reading:
             state = self.forms[form.name]
             if state.began is not None and not state.missing and not meaning.corrected:
                 state.answers.clear()  # it was complete: a new round
-            elif state.began is not None:
-                continue
-            self._begin(state, index)
+                self._begin(state, index)
+            elif state.began is None:
+                self._begin(state, index)
+            else:
+                self._begin(state, state.began)  # no new round, but now it is its turn to ask
         for answer in meaning.answers:
             state = self.forms[answer.form.name]
             state.answers[answer.question.name] = (answer.value, index)

@@ -100,7 +100,7 @@ class Replying:
 
     def _answer_instructions(self) -> None:
         reading = self._reading
-        if reading.outputs:
+        if any(output.output.strip() for _, output in reading.outputs):
             return  # they stand in the context of every step of their reply: it has begun with them
         if reading.instructions is not None:
             said = utterance(reading.instructions)

@@ -238,6 +238,25 @@ def test_the_old_agents_words_do_not_answer_the_new_agents_questions(call_centre
     assert talk.step() == "Hello! What is your name, please?"
 
 
+def test_an_output_that_comes_late_is_told_when_it_comes(call_centre):
+    """The caller went on talking while the tool ran; core puts the output behind its call."""
+    talk = call_centre("billing", "customer_service")
+    talk.user("invoice 4017")
+    (call,) = talk.pending
+    output = FunctionCallOutput(call_id=call.call_id, output="still running", created_at=1.0)
+    talk.ctx.append(output)
+    assert talk.user("hello?") == "Hello!"
+    for at, item in enumerate(talk.ctx.items):
+        item.created_at = float(at)
+    index = talk.ctx.items.index(output)
+    talk.ctx.items[index] = FunctionCallOutput(
+        call_id=call.call_id, output=OVERDUE, created_at=100.0
+    )
+    assert talk.step().startswith("Invoice 4 0 1 7 is overdue")
+    talk.ctx.items[-1].created_at = 101.0
+    assert talk.user("thank you") == "You are welcome."
+
+
 def test_of_what_other_agents_were_told_the_last_turn_is_dealt_with(call_centre):
     talk = call_centre("billing")
     talk.ctx.items[:] = []
@@ -253,6 +272,14 @@ def test_of_what_other_agents_were_told_the_last_turn_is_dealt_with(call_centre)
     talk.ctx.items[:] = before[:-1]
     talk.ctx.add_message(role="assistant", content="It is paid.")
     talk.ctx.add_message(role="user", content="thank you")
+    before = talk.ctx.items[:]
+    talk.enter("customer_service", "billing")
+    assert talk.step(instructions="Greet the caller.") == (
+        "Hello, this is billing. You are welcome."
+    )
+    assert talk.calls == []
+    talk.ctx.items[:] = before
+    talk.ctx.add_message(role="assistant", content="You are welcome.")
     talk.enter("customer_service", "billing")
     assert talk.step(instructions="Greet the caller.") == "Hello, this is billing."
     assert talk.calls == []

@@ -270,6 +270,13 @@ def test_instructions_that_call_a_tool_call_it_once(talk):
     assert it.calls == []
 
 
+def test_instructions_after_a_tool_that_gave_nothing_are_followed(talk):
+    rules = [Rule(instructions="ask", say="Are you there?"), Rule(when="go", call="hang_up")]
+    it = talk(Dialogue(rules=rules), [hang_up])
+    it.user("go")
+    assert it.outputs("").step(instructions="Ask whether they are there.") == "Are you there?"
+
+
 def test_a_form_calls_once_complete_and_again_when_corrected(talk):
     @function_tool
     async def book(guests: int, day: str, outside: bool) -> str:
