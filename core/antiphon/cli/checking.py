@@ -61,6 +61,7 @@ async def check_file(path: str, registry: Registry, environ: Mapping[str, str]) 
             if isinstance(value, AgentSession):
                 checker.slots(value._slots, f"session {name}")
         checker.source(module)
+        checker.nothing_named("llm")
     finally:
         await registry.aclose()
     return checker.findings
@@ -124,6 +125,12 @@ class _Checker:
         for line, slot, model in written_models(ast.parse(text)):
             if (slot, model) not in self._results:
                 self._model(slot, model, f"line {line}")
+
+    def nothing_named(self, slot: SlotName) -> None:
+        """Remarks on a slot for which no model was found."""
+        if not any(found == slot for found, _ in self._results):
+            text = "none is named that could be checked; antiphon talk chooses one"
+            self.findings.append(Finding("file", slot, text))
 
     def _model(self, slot: SlotName, model: ModelLike, where: str) -> None:
         key = (slot, model)

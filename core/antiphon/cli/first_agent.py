@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Host(Agent):
     """Greets, tells the time, and hands over to the keeper of a notebook."""
 
-    def __init__(self) -> None:
+    def __init__(self, greeting: str = "Hello! You are talking to antiphon.") -> None:
         super().__init__(
             instructions="You are the host of antiphon, a framework for voice agents. Answer in "
             "one or two short sentences, in plain spoken words.",
@@ -26,9 +26,10 @@ class Host(Agent):
                 "goodbye",
             ),
         )
+        self._greeting = greeting
 
     async def on_enter(self) -> None:
-        self.session.say("Hello! You are talking to antiphon. What can I do for you?")
+        self.session.say(f"{self._greeting} What can I do for you?")
 
     @function_tool
     async def tell_time(self) -> str:
@@ -77,4 +78,4 @@ class Notebook(Agent):
     @function_tool
     async def close_notebook(self) -> Any:
         """Closes the notebook and goes back to the host."""
-        return Host()
+        return Host("The notebook is closed.")

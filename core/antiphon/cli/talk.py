@@ -142,6 +142,8 @@ class _Talk:
 
     async def prepare(self, call: Call) -> Any:
         """The job, ready to be run."""
+        import asyncio
+
         from ..local_job import LocalJob
         from ..local_room import LocalRoom
         from ..registry import default_registry
@@ -157,7 +159,7 @@ class _Talk:
             self.transcript.attach(session)
             if isinstance(transport, PipedTransport) and transport.session is None:
                 transport.session = session
-            session.once("conversation_item_added", lambda event: _freeze())
+            asyncio.get_running_loop().call_later(0.5, _freeze)
 
         return LocalJob(
             self.app,

@@ -36,6 +36,7 @@ from .states import States
 from .switching import Switching
 from .tasks import TaskScope
 from .tool_calls import ToolCalls
+from .transcripts import Transcripts
 from .turns import Turns as TurnTaking
 from .usage import UsageBook
 from .user_turns import UserTurns
@@ -97,6 +98,7 @@ class Conversation:
         self.interrupting = Interrupting(self)
         self.requests = Requests(self)
         self.segments = Segments(self)
+        self.transcripts = Transcripts(self)
         self.user_turns = UserTurns(self)
         self.speaking = Speaking(self)
         self.voicer = Voicer(self)
@@ -217,12 +219,13 @@ class Conversation:
         self.speaking.attach(transport)
         self.started_at = self.loop.time()
         self._running = True
-        self.post(self._begin, agent)
+        self.post(self.activate, agent)
         if transport is not None:
+            # It may fail: so nobody is greeted, and nothing recorded, before it is there.
             await transport.start(_Ears(self))
+        self.post(self._begin, agent)
 
     def _begin(self, agent: Agent) -> None:
-        self.activate(agent)
         self.recorder.handoff(None, agent)
         self.switching.enter(agent)
 

@@ -144,6 +144,7 @@ class Requests:
                 text = user_input if isinstance(user_input, str) else user_input.text_content
                 timeline = c.user_turns.new_timeline(text)
                 timeline.speech_id = handle.id
+                c.user_turns.answering[handle] = timeline
                 c.user_turns.timelines.append(timeline)
                 reply.timeline = timeline
                 reply.message = c.recorder.user_message(text, agent._chat_ctx)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..agent import Agent
     from ..speech import SpeechHandle
     from .timeline import Timeline
+    from .transcripts import Transcript
 
 READ_AHEAD = 5.0
 """Seconds of audio a TTS may make ahead of playout."""
@@ -66,6 +67,7 @@ class Segment:
         "text_done",
         "text_waiter",
         "timeline",
+        "transcript",
         "voiced",
     )
 
@@ -92,6 +94,8 @@ class Segment:
         self.record = record
         self.step_id = step_id
         self.timeline = timeline
+        self.transcript: Transcript | None = None
+        """The text as people are shown it, for an agent with a node of its own."""
         self.state = SegmentState.QUEUED
         self.ledger = Ledger()
         self.text_done = False

@@ -55,6 +55,7 @@ class Segments:
     ) -> None:
         """More words for a segment; the first ones start its voice."""
         segment.add_text(text)
+        self._c.transcripts.feed(segment, text)
         if not segment.voiced:
             self._c.post(self._c.speaking.on_text, segment)
         elif segment.task is None and text.strip():
@@ -65,6 +66,7 @@ class Segments:
     def end_words(self, segment: Segment) -> None:
         """A segment has all its words."""
         segment.end_text()
+        self._c.transcripts.end(segment)
         if not segment.voiced:
             self._c.speaking.on_text(segment)
         elif segment.task is None:
@@ -104,6 +106,7 @@ class Segments:
             message.interrupted = interrupted and cut_short
             message.generated_text = generated
             message.estimated = heard.estimated
+            self._c.transcripts.complete(segment, message)
         if message is not None or early is not None:
             place = segment.place or self._c.recorder.keep_place(segment.agent)
             self._c.recorder.settle(message, early, place, segment.agent)
@@ -119,8 +122,7 @@ class Segments:
             return
         if self._c.speaking.settling(handle):
             return
-        for timeline in reversed(self._c.user_turns.timelines):
-            if timeline.speech_id == handle.id:
-                self._c.user_turns.close_timeline(timeline, interrupted=handle.interrupted)
-                break
+        timeline = self._c.user_turns.answering.pop(handle, None)
+        if timeline is not None:
+            self._c.user_turns.close_timeline(timeline, interrupted=handle.interrupted)
         handle._finish(handle._error)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..agent import Agent
 from ..chat import ChatMessage
 from ..events import MetricsCollected, ReplySkipped, TurnDecision
+from ..speech import SpeechHandle
 from .replying import Reply
 from .timeline import Timeline
 
@@ -21,6 +22,8 @@ class UserTurns:
         self._c = conversation
         self.timelines: list[Timeline] = []
         """One per turn, in order."""
+        self.answering: dict[SpeechHandle, Timeline] = {}
+        """Those whose reply is on its way."""
 
     def text(self, text: str, *, interrupt: bool = True) -> None:
         """A typed line: a whole user turn."""
@@ -78,6 +81,7 @@ class UserTurns:
         handle = self._c.requests.new_handle("user_turn", user_initiated=False)
         if timeline is not None:
             timeline.speech_id = handle.id
+            self.answering[handle] = timeline
             timeline.agent_id = self._c.agent.id
         self._c.requests.announce(handle)
         self._c.replying.begin(

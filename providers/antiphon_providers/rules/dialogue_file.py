@@ -17,13 +17,13 @@ from .dialogue import Dialogue, Form, Question, Rule
 T = TypeVar("T")
 
 _OPTIONS = ("examples", "small_talk", "from_tools")
-_DIALOGUE_KEYS = ("rule", "form", *_OPTIONS)
-_RULE_KEYS = (
+DIALOGUE_KEYS = ("rule", "form", *_OPTIONS)
+RULE_KEYS = (
     *("name", "when", "regex", "on", "instructions", "after"),
     *("follows", "where", "say", "error", "call"),
 )
-_FORM_KEYS = ("name", "when", "on", "say", "call", "question")
-_QUESTION_KEYS = ("name", "type", "choices", "ask", "when", "again", "call")
+FORM_KEYS = ("name", "when", "on", "say", "call", "question")
+QUESTION_KEYS = ("name", "type", "choices", "ask", "when", "again", "call")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class _Reader:
         if not sections:
             return DialogueFile(self._title, {"": self._dialogue("", data, {})})
         # What stands above all sections is read by itself too, so that its mistakes are its own.
-        self._keys(f"{self._title}", data, (*_DIALOGUE_KEYS, "dialogue"))
+        self._keys(f"{self._title}", data, (*DIALOGUE_KEYS, "dialogue"))
         return DialogueFile(
             self._title,
             {name: self._dialogue(name, table, data) for name, table in sections.items()},
@@ -122,7 +122,7 @@ class _Reader:
 
     def _dialogue(self, name: str, table: dict[str, Any], shared: dict[str, Any]) -> Dialogue:
         where = f"{self._title}, dialogue {name!r}" if name else self._title
-        self._keys(where, table, _DIALOGUE_KEYS)
+        self._keys(where, table, DIALOGUE_KEYS)
         parts: dict[str, list[tuple[str, Any]]] = {"rule": [], "form": []}
         readers: dict[str, Callable[[str, dict[str, Any]], Any]] = {
             "rule": self._rule,
@@ -146,12 +146,12 @@ class _Reader:
         return self._made(where, lambda: Dialogue(name=name, rules=rules, forms=forms, **options))
 
     def _rule(self, place: str, entry: dict[str, Any]) -> Rule:
-        self._keys(place, entry, _RULE_KEYS)
+        self._keys(place, entry, RULE_KEYS)
         self._strings(place, entry, ("name", "on", "after", "follows"))
         return self._made(place, lambda: Rule(**entry))
 
     def _form(self, place: str, entry: dict[str, Any]) -> Form:
-        self._keys(place, entry, _FORM_KEYS)
+        self._keys(place, entry, FORM_KEYS)
         self._strings(place, entry, ("name", "on"))
         if "name" not in entry:
             raise SettingError(f"{place}: a form needs 'name'")
@@ -161,7 +161,7 @@ class _Reader:
             inner = f"{place}, question {index + 1}"
             if isinstance(table.get("name"), str):
                 inner += f" ({table['name']!r})"
-            self._keys(inner, table, _QUESTION_KEYS)
+            self._keys(inner, table, QUESTION_KEYS)
             self._strings(inner, table, ("name", "type"))
             for key in ("name", "ask"):
                 if key not in table:

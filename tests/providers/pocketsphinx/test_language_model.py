@@ -77,7 +77,7 @@ def test_the_number_of_an_example_stands_for_all_of_its_shape() -> None:
     trigram = Trigram(made(["invoice 4017", "I am 34 years old"]).arpa)
     own = trigram.probability("zero", "invoice", "four")
     other = trigram.probability("six", "invoice", "five")
-    assert own > other > 10 * trigram.probability("years", "invoice", "five")
+    assert own > other > 10 * trigram.probability("old", "invoice", "five")
     assert trigram.probability("two", "am", "fifty") > trigram.probability("my", "am", "fifty")
     assert trigram.probability("years", "am", "sixteen") > 0.1
 
@@ -113,7 +113,7 @@ def test_a_placeholder_is_a_gap() -> None:
     trigram = Trigram(made(["my name is {name} please", "what is the name"]).arpa)
     assert ("name", "is") in trigram.entries
     assert not [gram for gram in trigram.entries if gram[:2] == ("name", "is") and len(gram) == 3]
-    assert trigram.probability("old", "is") == trigram.probability("old", "name", "is")
+    assert trigram.probability("my", "is") == trigram.probability("my", "name", "is")
 
 
 @pytest.mark.parametrize("phrases", [[], [""], ["?!", "\u2026"], ["{name}"], ["\u4f60\u597d"]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import logging
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -157,7 +158,7 @@ async def test_words_have_times_from_the_first_sample_of_the_call(
     assert age_at < second.words[0].start < age_at + 0.4
     words = [*first.words, *second.words]
     assert all(word.start < word.end for word in words)
-    assert all(a.end <= b.start + 1e-9 for a, b in zip(words, words[1:], strict=False))
+    assert all(a.end <= b.start + 1e-9 for a, b in pairwise(words))
     assert all(word.confidence is not None and 0 <= word.confidence <= 1 for word in words)
 
 

@@ -92,7 +92,8 @@ async def test_a_worker_that_dies_is_named_and_the_next_call_starts_another(
             with pytest.raises(ProviderConnectionError) as caught:
                 await next_of(events, Final)
         assert str(caught.value) == (
-            f"the pocketsphinx worker (pid {pid}) ended with exit code -9; it wrote nothing to stderr"
+            f"the pocketsphinx worker (pid {pid}) ended with exit code -9; "
+            "it wrote nothing to stderr"
         )
         assert (caught.value.provider, caught.value.retryable) == ("pocketsphinx", True)
         replayed = await hear(stt, recording("invoice-slt"), silence(0.5), FLUSH)
