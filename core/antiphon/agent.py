@@ -250,10 +250,16 @@ class Agent:
         before = self._given_tools
         self._given_tools = list(tools)
         try:
-            self._tools = self._collect()
+            tools_now = self._collect()
+            if self._runtime is not None:
+                for tool in tools_now.values():
+                    prepare = getattr(tool, "prepare", None)
+                    if prepare is not None:
+                        prepare()
         except Exception:
             self._given_tools = before
             raise
+        self._tools = tools_now
 
     async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
         """Takes the place of the context, from the next LLM step; the instructions stay."""

@@ -152,8 +152,8 @@ def _failure(shown: str, file: Path, error: BaseException) -> str:
     """What went wrong, with the line of the file that did it."""
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, SyntaxError) and _is_same(error.filename, file):
-        line = f"line {error.lineno}: {(error.text or '').strip()}"
-        return f"{shown!r} cannot be read, {line}: {type(error).__name__}: {error.msg}"
+        line = f"line {error.lineno}, {(error.text or '').strip()!r}"
+        return f"{shown!r} cannot be read: {line}: {type(error).__name__}: {error.msg}"
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -164,7 +164,7 @@ def _failure(shown: str, file: Path, error: BaseException) -> str:
     if not own:
         return f"{shown!r} cannot be loaded: {what}"
     last = own[-1]
-    return f"{shown!r} cannot be loaded, line {last.lineno}: {last.line}: {what}"
+    return f"{shown!r} cannot be loaded: line {last.lineno}, {last.line!r}: {what}"
 
 
 def _is_same(filename: str | None, file: Path) -> bool:

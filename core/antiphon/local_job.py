@@ -69,8 +69,7 @@ class LocalJob:
         self._registry = registry or default_registry()
         self._override = override
         self._on_session = on_session
-        self._open = 0
-        self._following: list[asyncio.Task[None]] = []
+        self._following: dict[AgentSession[Any], asyncio.Task[None]] = {}
         self._ended: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
@@ -104,7 +103,7 @@ class LocalJob:
                     )
         finally:
             _running.pop(id(self.context), None)
-            for task in self._following:
+            for task in self._following.values():
                 task.cancel()
 
     async def _enter(self, function: Callable[[JobContext], Any]) -> None:
@@ -126,7 +125,7 @@ class LocalJob:
         await asyncio.wait({enter, stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
         if enter.done() and (enter.cancelled() or enter.exception() is not None):
             return
-        if self._open and not stopped.done():
+        if self._open_sessions() and not stopped.done():
             await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
         if not enter.done() and not stopped.done():
             await asyncio.wait({enter, stopped}, timeout=GRACE, return_when=asyncio.FIRST_COMPLETED)
@@ -145,29 +144,33 @@ class LocalJob:
         self.context.sessions.append(session)
         if self._on_session is not None:
             self._on_session(session)
-        self._open += 1
-        self._following.append(asyncio.create_task(self._follow(session), name="job's session"))
+        self._following[session] = asyncio.create_task(
+            self._follow(session), name="job's session"
+        )
 
     async def _follow(self, session: AgentSession[Any]) -> None:
         try:
             await session.wait_closed()
         except RuntimeError:
-            # It never got to be running: `start` has raised, and says so to the session function.
-            self.context.sessions.remove(session)
-        self._open -= 1
-        ended = self._ended
-        if not self._open and self.context.sessions and ended is not None and not ended.done():
-            ended.set_result(None)
+            return  # `start` has raised, and says so to the session function
+        del self._following[session]
+        if not self._open_sessions() and self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _open_sessions(self) -> list[AgentSession[Any]]:
+        """Those that run. One whose `start` has raised is forgotten: it never began."""
+        for session, task in list(self._following.items()):
+            if not _has_begun(session):
+                task.cancel()
+                del self._following[session]
+                self.context.sessions.remove(session)
+        return list(self._following)
 
     async def _close_sessions(self, reason: str, drain: bool) -> None:
-        for session in self.context.sessions:
-            try:
-                session.shutdown(drain=drain, reason=reason)
-            except RuntimeError as error:
-                log.debug("a session could not be shut down: %s", error)
-        pending = {task for task in self._following if not task.done()}
-        if pending:
-            _, late = await asyncio.wait(pending, timeout=CLOSE)
+        for session in self._open_sessions():
+            session.shutdown(drain=drain, reason=reason)
+        if self._following:
+            _, late = await asyncio.wait(self._following.values(), timeout=CLOSE)
             if late:
                 log.warning("a session did not close within %g s; it was left", CLOSE)
 
@@ -189,6 +192,13 @@ class LocalJob:
                 _failed("on_session_end", error)
         await self.context.run_callbacks(reason, _failed)
         await self.context.room.disconnect()
+
+
+def _has_begun(session: AgentSession[Any]) -> bool:
+    try:
+        return session.current_agent is not None
+    except RuntimeError:
+        return False
 
 
 def _failed(name: str, error: Exception) -> None:

@@ -343,16 +343,19 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
 
     def commit_user_turn(self) -> None:
         """Ends the user's turn by hand (push to talk)."""
+        self._only_on_loop("commit_user_turn")
         conversation = self._open
         conversation.post(conversation.turns.commit_now)
 
     def clear_user_turn(self) -> None:
         """Forgets what the user has said since the last turn."""
+        self._only_on_loop("clear_user_turn")
         conversation = self._open
         conversation.post(conversation.turns.clear)
 
     def update_tools(self, tools: Iterable[Any]) -> None:
         """Changes the tools that every agent of the session has."""
+        self._only_on_loop("update_tools")
         self._tools = list(tools)
         if self._conversation is not None:
             self._conversation.share_tools(self._tools)
@@ -396,6 +399,14 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         await asyncio.shield(self._live.closing.closed)
 
     # Threads
+
+    def _only_on_loop(self, name: str) -> None:
+        if self._thread is not None and threading.get_ident() != self._thread:
+            raise RuntimeError(
+                f"`session.{name}()` was called from another thread than the session's; from a "
+                "tool's thread only say, generate_reply, interrupt, update_agent and shutdown may "
+                "be called"
+            )
 
     def _on_loop(self, call: Callable[[], T]) -> T:
         """Runs a call on the loop's thread, waiting for it when this is another one."""

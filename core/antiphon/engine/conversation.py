@@ -219,15 +219,15 @@ class Conversation:
         self.speaking.attach(transport)
         self.started_at = self.loop.time()
         self._running = True
-        self.post(self.activate, agent)
-        if transport is not None:
-            # It may fail: so nobody is greeted, and nothing recorded, before it is there.
-            await transport.start(_Ears(self))
         self.post(self._begin, agent)
+        if transport is not None:
+            # It may fail: nobody is greeted before it is there.
+            await transport.start(_Ears(self))
+        self.post(self.switching.enter, agent)
 
     def _begin(self, agent: Agent) -> None:
+        self.activate(agent)
         self.recorder.handoff(None, agent)
-        self.switching.enter(agent)
 
     def activate(self, agent: Agent) -> None:
         """Makes an agent the active one."""

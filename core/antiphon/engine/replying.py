@@ -26,7 +26,7 @@ from ..streams import Usage
 from ..tools import Tool, collect_tools
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .segment import Segment
-from .steps import Step, Verdict
+from .steps import Call, Step, Verdict
 from .tool_calls import STILL_RUNNING
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Replying:
         return True
 
     async def _steps(self, reply: Reply, agent: Agent) -> None:
-        choice = reply.tool_choice
+        choice = reply.tool_choice if self._c.max_tool_steps else "none"
         rounds = 0
         while True:
             step = self._open_step(reply, agent, choice, rounds)
@@ -195,7 +195,11 @@ class Replying:
                 self._c.post(self._c.switching.from_step, verdict.handoff, step)
             if not verdict.wants_reply:
                 if verdict.handoff is None:
-                    self._skip("the tools gave nothing to say")
+                    self._skip(verdict.silence)
+                return
+            if rounds >= self._c.max_tool_steps:
+                if not step.segment.ledger.generated.strip():
+                    self._skip("the model calls tools that are off")
                 return
             rounds += 1
             if verdict.handoff is not None or rounds >= self._c.max_tool_steps:
@@ -305,7 +309,7 @@ class Replying:
         if pending:
             if not own:
                 context, own = context.copy(), True
-            _show_pending(context, {call.item.call_id for call in pending.values()})
+            _show_pending(context, pending)
         if reply.instructions is not None:
             if not own:
                 context, own = context.copy(), True
@@ -330,6 +334,8 @@ class Replying:
     def _failed(self, reply: Reply, error: BaseException) -> None:
         self._c.log.debug("a reply of %s failed", reply.agent, exc_info=error)
         self._c.report_error(error, "llm", False)
+        if reply.step is not None and not reply.step.concluded:
+            self._c.tool_calls.detach(reply.step)
         self._ended(reply, error)
 
     def stop_text(self, segment: Segment) -> None:
@@ -354,11 +360,10 @@ class Replying:
         """The tools of an interrupted step have ended."""
         if step.agent is not self._c.agent or self._c.closing_begun:
             return
-        if verdict.handoff is not None:
-            self._c.switching.from_step(verdict.handoff, step)
-            return
         if verdict.wants_reply:
-            self._c.requests.reply_late(self.requests)
+            self._c.requests.reply_late(self.requests, last=verdict.handoff is not None)
+        if verdict.handoff is not None:
+            self._c.switching.late(verdict.handoff, step)
 
 
 def _has_hook(agent: Agent) -> bool:
@@ -368,21 +373,25 @@ def _has_hook(agent: Agent) -> bool:
     )
 
 
-def _show_pending(context: ChatContext, pending: set[str]) -> None:
+def _show_pending(context: ChatContext, pending: dict[str, Call]) -> None:
+    """Gives calls without a recorded output one for this request: what is known of it, if it is."""
     items = context.items
-    answered = {item.call_id for item in items if isinstance(item, FunctionCallOutput)}
     for index in range(len(items) - 1, -1, -1):
         item = items[index]
-        if isinstance(item, FunctionCall) and item.call_id in pending - answered:
-            items.insert(
-                index + 1,
-                FunctionCallOutput(
-                    id=f"{item.id}_pending",
-                    call_id=item.call_id,
-                    name=item.name,
-                    output=STILL_RUNNING,
-                ),
-            )
+        call = pending.get(item.id)
+        if call is None or not isinstance(item, FunctionCall):
+            continue
+        outcome = call.outcome
+        items.insert(
+            index + 1,
+            FunctionCallOutput(
+                id=f"{item.id}_pending",
+                call_id=item.call_id,
+                name=item.name,
+                output=STILL_RUNNING if outcome is None else outcome.output,
+                is_error=outcome is not None and outcome.is_error,
+            ),
+        )
 
 
 def _set(future: asyncio.Future[None]) -> None:

@@ -71,13 +71,20 @@ class Requests:
         else:
             start(self._c.agent)
 
-    def reply_late(self, requests: int) -> None:
-        """A result came after its reply had been interrupted: answer it when the floor is free."""
+    def reply_late(self, requests: int, *, last: bool) -> None:
+        """A result came after its reply had been interrupted: answer it when the floor is free.
+
+        `last`: a hand-off follows, so tools are off.
+        """
         handle = self.new_handle("tool_result", user_initiated=False)
         self.announce(handle)
-        self._c.replying.begin(
-            Reply(handle=handle, agent=self._c.agent, unless_asked_since=requests), self._c.agent
+        reply = Reply(
+            handle=handle,
+            agent=self._c.agent,
+            tool_choice="none" if last else "auto",
+            unless_asked_since=requests,
         )
+        self._c.replying.begin(reply, self._c.agent)
 
     def say(
         self,

@@ -97,3 +97,5 @@ class Verdict:
 
     wants_reply: bool
     handoff: Handoff | None
+    silence: str = ""
+    """Why nothing is said, where neither a reply nor a hand-off follows."""

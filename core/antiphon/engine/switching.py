@@ -154,6 +154,10 @@ class Switching:
         self._c.post(self.request, switch)
         return switch
 
+    def late(self, handoff: Handoff, step: Step) -> None:
+        """A tool has handed over whose reply had been interrupted: after what is being said."""
+        self.request(Switch(self._c, handoff.agent, choice=handoff.context, step=step))
+
     def request(self, switch: Switch) -> None:
         """Queues a switch."""
         if self._c.closing_begun:

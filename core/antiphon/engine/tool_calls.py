@@ -112,13 +112,19 @@ class ToolCalls:
             step.timeline.tools.append(time)
         try:
             outcome = await self._outcome(call, tool, kwargs)
-        except asyncio.CancelledError:
-            self._c.post(
-                self._finished,
-                call,
-                Outcome("the tool was cancelled before it ended", is_error=True, wants_reply=False),
-            )
-            raise
+        except asyncio.CancelledError as error:
+            assert call.task is not None
+            if not call.task.cancelling():  # the tool itself, or what it awaited, was at fault
+                outcome = self._unexpected(tool, error)
+            else:
+                self._c.post(
+                    self._finished,
+                    call,
+                    Outcome(
+                        "the tool was cancelled before it ended", is_error=True, wants_reply=False
+                    ),
+                )
+                raise
         finally:
             scope.is_open = False
             if time is not None:
@@ -156,7 +162,7 @@ class ToolCalls:
         except Exception as error:
             return self._unexpected(tool, error)
 
-    def _unexpected(self, tool: FunctionTool[Any, Any], error: Exception) -> Outcome:
+    def _unexpected(self, tool: FunctionTool[Any, Any], error: BaseException) -> Outcome:
         log.error("the tool %r (%s) failed", tool.name, tool.where, exc_info=error)
         self._c.post(self._c.report_error, error, "tool", True, tool.name)
         return Outcome(INTERNAL, is_error=True)
@@ -269,7 +275,8 @@ class ToolCalls:
         handoff = None
         if winner is not None and winner.outcome is not None:
             handoff = winner.outcome.handoff
-        return Verdict(event.has_tool_reply, handoff)
+        silence = "a listener cancelled the reply" if wants_reply else "the tools gave nothing to say"
+        return Verdict(event.has_tool_reply, handoff, silence)
 
     @staticmethod
     def _refuse(call: Call, why: str) -> None:

@@ -440,14 +440,13 @@ async def test_a_sync_tool_runs_in_a_thread_and_may_say_something_from_there() -
         assert t.history[2:] == ["call look{}", "desk: Looking.", "output look: found", "desk: Found it."]
 
 
-async def test_a_sync_tool_may_update_the_agent_interrupt_and_tell_progress() -> None:
+async def test_a_sync_tool_may_tell_progress_and_update_the_agent() -> None:
     billing = Agent(id="billing")
 
     class Desk(Agent):
         @function_tool
         def look(self, context: RunContext[None]) -> None:
             context.update("One moment.")
-            self.session.interrupt()
             self.session.update_agent(billing)
             self.session.generate_reply(instructions="Say goodbye.")
 
@@ -475,6 +474,20 @@ async def test_what_may_not_be_called_from_a_tools_thread_raises(call: str) -> N
             f"`session.{call}()` was called from another thread than the session's; from a tool's "
             "thread only say, generate_reply, interrupt, update_agent and shutdown may be called"
         ]
+
+
+async def test_a_sync_tool_may_interrupt_what_is_being_said() -> None:
+    class Desk(Agent):
+        @function_tool
+        def look(self) -> str:
+            self.session.interrupt()
+            return "found"
+
+    async with talk(Desk(), [Call("look"), "Found it."]) as t:
+        await t.hear("look")
+        while t.history[-1] != "desk: Found it.":
+            await asyncio.sleep(0.1)
+        assert t.history[-2] == "output look: found"
 
 
 # Progress, playout, interruptions
@@ -573,7 +586,7 @@ async def test_a_late_result_waits_for_the_floor() -> None:
         await asyncio.sleep(2)
         assert t.llm.calls == 2
         await t.session.wait_for_idle()
-        assert t.history[-3:] == ["output look: found", "desk: One two three four", "desk: Found it."]
+        assert t.history[-3:] == ["desk: One two three four", "output look: found", "desk: Found it."]
 
 
 async def test_a_late_none_is_recorded_and_not_answered() -> None:
@@ -771,7 +784,7 @@ async def test_a_listener_that_raises_is_reported_and_the_reply_goes_on() -> Non
 async def test_the_end_of_the_session_gives_a_running_tool_its_output() -> None:
     @function_tool
     async def look() -> str:
-        await asyncio.sleep(math.inf if False else 1e6)
+        await asyncio.sleep(math.inf)
         return "found"
 
     async with talk(agent_with(look), [Call("look")]) as t:
