@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .chat import AgentHandoff, ChatContext, ChatMessage
+from .chat import ChatContext
 from .errors import ConfigurationError, did_you_mean
 
 if TYPE_CHECKING:
@@ -58,15 +58,16 @@ def _check(context: str) -> None:
 def select_context(choice: ContextChoice, old: ChatContext) -> ChatContext:
     """The part of `old` that `choice` means, as a new context without instructions."""
     if callable(choice):
-        return choice(old)
+        chosen = choice(old.copy())
+        if not isinstance(chosen, ChatContext):
+            raise TypeError(f"it returned {chosen!r}; it must return a ChatContext")
+        return chosen
     if choice == "fresh":
         return ChatContext.empty()
     full = old.copy(exclude_instructions=True)
     if choice == "full":
         return full
     if choice == "heard":
-        return ChatContext(
-            [item for item in full.items if isinstance(item, ChatMessage | AgentHandoff)]
-        )
+        return ChatContext(full.messages())
     full.truncate(int(choice.partition(":")[2]))
     return full

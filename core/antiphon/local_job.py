@@ -113,10 +113,10 @@ class LocalJob:
         await function(self.context)
 
     async def _prewarm(self) -> None:
-        for slot, model in prewarm_models(self.app.prewarm, self._registry):
-            built = self._registry.build(model, slot)
-            built.load()
-            await built.prewarm()
+        from .engine.slots import make_ready
+
+        models = prewarm_models(self.app.prewarm, self._registry)
+        await make_ready((self._registry.build(model, slot), str(model)) for slot, model in models)
 
     async def _until_over(self, enter: asyncio.Task[None]) -> None:
         assert self._ended is not None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Scope:
     """One run of a tool or a hook. Speech asked for while it is open belongs to its agent."""
 
-    __slots__ = ("agent", "handle", "is_open", "kind", "name")
+    __slots__ = ("agent", "handle", "is_open", "kind", "left", "name", "returned")
 
     def __init__(
         self,
@@ -29,6 +29,10 @@ class Scope:
         self.handle = handle
         """The reply that the tool or hook works for, or None."""
         self.is_open = True
+        self.returned = False
+        """The hook has returned; `on_enter`'s scope stays open for the tasks that it has started."""
+        self.left = False
+        """Its agent has been left: what its code still says is not voiced."""
 
     def __str__(self) -> str:
         what = f"tool {self.name!r}" if self.kind == "tool" else self.kind

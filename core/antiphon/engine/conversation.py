@@ -247,16 +247,25 @@ class Conversation:
         current_scope.set(scope)
         try:
             await hook()
-        except SessionClosed:
-            if not self.closing_begun:
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 raise
+            self._hook_failed(scope, error)
+        except SessionClosed as error:
+            if not self.closing_begun:
+                self._hook_failed(scope, error)
         except Exception as error:
-            self.log.error("%s failed", scope, exc_info=error)
-            self.post(self.report_error, error, "hook", True, scope.kind)
+            self._hook_failed(scope, error)
         finally:
+            scope.returned = True
             current_scope.set(None)
             if scope.kind == "on_exit":
                 scope.is_open = False
+
+    def _hook_failed(self, scope: Scope, error: BaseException) -> None:
+        self.log.error("%s failed", scope, exc_info=error)
+        self.post(self.report_error, error, "hook", True, scope.kind)
 
     # Ending
 

@@ -71,7 +71,10 @@ class Mailbox:
                 except Exception as error:
                     self._failed(error)
                 if not commands:
-                    self._settle()
+                    try:
+                        self._settle()
+                    except Exception as error:
+                        self._failed(error)
         finally:
             self._busy = False
             self.spent += cpu_time() - began

@@ -194,7 +194,7 @@ class Replying:
             if verdict.handoff is not None:
                 self._c.post(self._c.switching.from_step, verdict.handoff, step)
             if not verdict.wants_reply:
-                if verdict.handoff is None:
+                if verdict.handoff is None and not step.segment.ledger.generated.strip():
                     self._skip(verdict.silence)
                 return
             if rounds >= self._c.max_tool_steps:

@@ -60,14 +60,18 @@ class Requests:
     ) -> None:
         """Speech asked for by user code: by an open scope for its agent, from outside for the
         next."""
-        if scope is not None and not scope.is_open and scope.agent is not self._c.agent:
+        if (
+            scope is not None
+            and not scope.is_open
+            and (scope.left or scope.agent is not self._c.agent)
+        ):
             discard(self._c, handle, f"agent {scope.agent.id!r} has been left")
             return
         self.announce(handle)
         if scope is not None and scope.is_open:
             start(scope.agent)
         elif self._c.switching.window_open:
-            self._c.switching.held.append(lambda: start(self._c.agent))
+            self._c.switching.held.append((handle, start))
         else:
             start(self._c.agent)
 

@@ -113,6 +113,8 @@ class Segments:
         if message is not None:
             segment.handle.chat_items.append(message)
         self.check_done(segment.handle)
+        if not interrupted:
+            self._c.switching.on_spoken()
 
     def check_done(self, handle: SpeechHandle) -> None:
         """Finishes a handle of which nothing is left to generate or to play."""

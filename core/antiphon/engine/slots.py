@@ -187,17 +187,7 @@ class Slots:
 
     async def load(self, agent: Agent) -> None:
         """Loads and prewarms the slots of an agent, before the conversation begins."""
-        waiting = self.unloaded(agent)
-        for filled in waiting:
-            filled.object.load()
-            _loaded.add(filled.object)
-        if waiting:
-            results = await asyncio.gather(
-                *(_prewarm(filled) for filled in waiting), return_exceptions=True
-            )
-            for result in results:
-                if isinstance(result, BaseException):
-                    raise result
+        await make_ready((filled.object, filled.label) for filled in self.unloaded(agent))
 
     async def load_late(self, agent: Agent) -> None:
         """The same in mid-call: in threads, while the audio made ahead keeps playing."""
@@ -205,7 +195,7 @@ class Slots:
             began = real_time()
             await asyncio.get_running_loop().run_in_executor(None, filled.object.load)
             _loaded.add(filled.object)
-            await _prewarm(filled)
+            await _prewarm(filled.object, filled.label)
             log.warning(
                 "%s was first used in mid-call and took %.0f ms to load; give it to the session or "
                 "to App(prewarm=[…]) to load it at the start",
@@ -239,11 +229,35 @@ def _has_work(built: Any) -> bool:
 _SEAM_CLASSES = {"STT", "LLM", "TTS", "VAD", "TurnDetector"}
 
 
-async def _prewarm(filled: _Filled) -> None:
+async def make_ready(slots: Iterable[tuple[Any, str]]) -> None:
+    """Loads and warms up built slots, given with their labels, each once.
+
+    While one warms up, the next is built (where `slots` builds it when asked) and loaded: a worker
+    process starts while modules are imported.
+    """
+    warming: list[asyncio.Task[None]] = []
     try:
-        await filled.object.prewarm()
+        for built, label in slots:
+            if built in _loaded:
+                continue
+            built.load()
+            _loaded.add(built)
+            warming.append(asyncio.create_task(_prewarm(built, label), name=f"prewarm {label}"))
+            # What it opens is opened in a task of its own: that one comes to run as well.
+            for _ in range(3):
+                await asyncio.sleep(0)
+    finally:
+        results = await asyncio.gather(*warming, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _prewarm(built: Any, label: str) -> None:
+    try:
+        await built.prewarm()
     except ProviderError as error:
         # A server that does not answer now may answer when it is needed, with retries.
         if not error.retryable:
             raise
-        log.warning("%s could not be warmed up: %s", filled.label, error)
+        log.warning("%s could not be warmed up: %s", label, error)

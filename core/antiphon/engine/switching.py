@@ -96,12 +96,14 @@ class Switching:
         self._enter_task: asyncio.Task[None] | None = None
         self._exit_scope: Scope | None = None
         self._exit_done = False
-        self.held: list[Callable[[], None]] = []
+        self.held: list[tuple[SpeechHandle, Callable[[Agent], None]]] = []
         """Speech asked for from outside: it belongs to the agent that will be active."""
         self.held_turns: list[tuple[ChatMessage, Any]] = []
         """User turns of the window, recorded and not yet answered."""
         self._grace: asyncio.TimerHandle | None = None
         self._entered_requests = 0
+        self._entering = False
+        """`on_enter` has not come to its first wait yet: what it says up to there is not known."""
 
     @property
     def next_agent(self) -> Agent | None:
@@ -123,6 +125,8 @@ class Switching:
 
     def refusal(self, agent: Agent) -> str | None:
         """Why the conversation cannot be handed to `agent`, or None."""
+        if self._c.closing_begun:
+            return "the session is closing; it takes no other agent"
         try:
             self.check(agent)
         except AntiphonError as error:
@@ -174,7 +178,7 @@ class Switching:
             if phase is Phase.IDLE:
                 self.phase = Phase.WAITING
             elif phase is Phase.WAITING:
-                if not self._may_exit(self.queue[0]):
+                if self._entering or not self._may_exit(self.queue[0]):
                     return
                 self._exit()
             elif phase is Phase.EXITING:
@@ -224,6 +228,7 @@ class Switching:
         for scope in (self._exit_scope, self.enter_scope):
             if scope is not None:
                 scope.is_open = False
+                scope.left = True
         if self._enter_task is not None and not self._enter_task.done():
             self._enter_task.cancel()
         self._exit_scope = self.enter_scope = self._enter_task = None
@@ -231,7 +236,12 @@ class Switching:
     def _switch(self) -> None:
         switch = self.queue.popleft()
         old, new = self._c.agent, switch.new
-        self._complete_context(switch, old, new)
+        self._c.tool_calls.leave(old)
+        try:
+            self._complete_context(switch, old, new)
+        except Exception as error:
+            error.add_note(f"in the `context=` function of the hand-off to {new.id!r}")
+            self._c.report_error(error, "handoff", True, new.id)
         if new is not old:
             old._runtime = None
         self._c.activate(new)
@@ -253,8 +263,8 @@ class Switching:
         step = switch.step
         if step is None or new is old:
             return
-        ids = {call.item.call_id for call in step.calls}
-        if not any(isinstance(item, FunctionCall) and item.call_id in ids for item in context):
+        ids = {call.item.id for call in step.calls}
+        if not any(isinstance(item, FunctionCall) and item.id in ids for item in context):
             return
         early = step.segment.early
         if early is not None and early not in old._chat_ctx and early in context:
@@ -264,7 +274,7 @@ class Switching:
         for item in old._chat_ctx:
             if begun and item not in context:
                 later.append(item)
-            if isinstance(item, FunctionCall) and item.call_id in ids:
+            if isinstance(item, FunctionCall) and item.id in ids:
                 begun = True
         for item in later:
             if not (isinstance(item, ChatMessage) and item.role == "system"):
@@ -275,12 +285,18 @@ class Switching:
     def enter(self, agent: Agent) -> None:
         """Runs `on_enter` and lets what was held for this agent go on."""
         self._entered_requests = self._c.replying.requests
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
         if _overrides(agent, "on_enter"):
             scope = Scope("on_enter", agent)
             self.enter_scope = scope
             self._enter_task = self._c.tasks.start(
                 self._run_enter(agent, scope), f"on_enter of {agent.id}"
             )
+            self._entering = True
+            # Runs after the task's first step: the loop takes what is ready in order.
+            self._c.loop.call_soon(self._c.post, self._began_to_enter, scope)
             if self.held_turns:
                 self._grace = self._c.loop.call_later(GRACE, self._c.post, self._answer_held, False)
         else:
@@ -293,11 +309,22 @@ class Switching:
         self._enter_task = None
         self._c.post(self._answer_held, True)
 
+    def _began_to_enter(self, scope: Scope) -> None:
+        if scope is self.enter_scope:
+            self._entering = False
+
+    def on_spoken(self) -> None:
+        """Words have been said to their end. If they were all that `on_enter` has to say, the turns
+        of the window are answered now; what it asks for right after them comes first."""
+        if self.held_turns and self._enter_task is not None and not self.queue:
+            self._c.loop.call_soon(self._c.post, self._answer_held, True)
+
     def release_held(self) -> None:
         """Queues the speech that was held, for the agent that is active now."""
         held, self.held = self.held, []
-        for start in held:
-            start()
+        for handle, start in held:
+            if not handle.done():
+                start(self._c.agent)
 
     def _answer_held(self, entered: bool) -> None:
         """Answers the turns of the window, unless `on_enter` has asked for a reply that does."""
@@ -331,7 +358,10 @@ class Switching:
         self.queue.clear()
         self.phase = Phase.IDLE
         self._leave_scopes()
-        self.held.clear()
+        held, self.held = self.held, []
+        for handle, _ in held:
+            if not handle.done():
+                discard(self._c, handle, "the session closed before its agent was active")
 
 
 def _overrides(agent: Agent, hook: str) -> bool:

@@ -240,6 +240,8 @@ class ToolCalls:
                 )
                 continue
             problem = self._c.switching.refusal(outcome.handoff.agent)
+            if step.detached and step.agent is not self._c.agent:
+                problem = f"agent {step.agent.id!r} has been left; it hands over no more"
             if problem is not None:
                 self._refuse(call, problem)
             else:
@@ -297,6 +299,13 @@ class ToolCalls:
             if call.cancel_on_interruption and call.task is not None:
                 call.task.cancel()
         self.check(step)
+
+    def leave(self, agent: Agent) -> None:
+        """The agent is left: tools of its that still run may finish, and speak no more."""
+        for call in self.running.values():
+            if call.scope is not None and call.scope.agent is agent:
+                call.scope.is_open = False
+                call.scope.left = True
 
     def abandon(self, why: str) -> None:
         """The session closes: every call still without an output gets one."""

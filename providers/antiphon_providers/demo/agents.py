@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from antiphon import Agent, Model, RunContext, ToolError, function_tool
+from antiphon import Agent, Handoff, Model, RunContext, ToolError, function_tool, handoff
 
 DIALOGUE = Path(__file__).with_name("dialogue.toml")
 STT = "pocketsphinx"
@@ -70,7 +70,7 @@ class IntakeAgent(Agent):
         await self.session.generate_reply(instructions="Greet the caller and ask for the name.")
 
     @function_tool
-    async def record_name(self, context: RunContext[Caller], name: str) -> Agent | str:
+    async def record_name(self, context: RunContext[Caller], name: str) -> Handoff | str:
         """Records the name of the caller.
 
         Args:
@@ -80,7 +80,7 @@ class IntakeAgent(Agent):
         return self._next(context.userdata)
 
     @function_tool
-    async def record_age(self, context: RunContext[Caller], age: int) -> Agent | str:
+    async def record_age(self, context: RunContext[Caller], age: int) -> Handoff | str:
         """Records the age of the caller.
 
         Args:
@@ -92,8 +92,10 @@ class IntakeAgent(Agent):
         return self._next(context.userdata)
 
     @staticmethod
-    def _next(caller: Caller) -> Agent | str:
-        return CustomerServiceAgent() if caller.complete else "recorded"
+    def _next(caller: Caller) -> Handoff | str:
+        if not caller.complete:
+            return "recorded"
+        return handoff(CustomerServiceAgent(), returns="recorded; customer service takes over")
 
 
 class CustomerServiceAgent(Agent):

@@ -7,6 +7,8 @@ import pytest
 from antiphon import Agent, AgentSession
 from antiphon.chat import ChatMessage
 from antiphon.registry import Registry
+from antiphon.streams import Flush
+from antiphon.stt import STT, STTCapabilities
 from antiphon.testing import Caller, ScriptedLLM, ScriptedSTT, ScriptedTTS, ScriptedVAD
 
 
@@ -103,6 +105,55 @@ class Talk:
             for entry in self.caller.timeline
             if entry.who == "agent"
         ]
+
+
+class PlannedSTT(STT):
+    """Gives the events of `plan`, (loop time, event) each, whatever it hears.
+
+    The n-th `Flush` is answered by the n-th of `answers`: None, or (seconds later, event).
+    """
+
+    def __init__(self, plan=(), *, answers=(), **capabilities):
+        self.capabilities = STTCapabilities(**capabilities)
+        self.plan = plan
+        self.answers = answers
+        self.flushed = []
+        self.calls = 0
+
+    async def transcribe(self, audio, settings=None):
+        self.calls += 1
+        loop = asyncio.get_running_loop()
+        queue = asyncio.Queue()
+        timers = [
+            loop.call_at(when, queue.put_nowait, event)
+            for when, event in self.plan
+            if when >= loop.time()
+        ]
+
+        async def listen():
+            async for item in audio:
+                if isinstance(item, Flush):
+                    self.flushed.append(round(loop.time(), 6))
+                    number = len(self.flushed)
+                    answer = self.answers[number - 1] if number <= len(self.answers) else None
+                    if answer is not None:
+                        timers.append(loop.call_later(answer[0], queue.put_nowait, answer[1]))
+            queue.put_nowait(None)
+
+        reader = loop.create_task(listen())
+        try:
+            while (event := await queue.get()) is not None:
+                yield event
+        finally:
+            for timer in timers:
+                timer.cancel()
+            reader.cancel()
+
+
+@pytest.fixture
+def planned_stt():
+    """Makes an STT that gives planned events at planned times."""
+    return PlannedSTT
 
 
 @pytest.fixture
