@@ -4,9 +4,12 @@ The names below are loaded when they are first used: `import antiphon` loads no 
 none of the libraries that only parts of it need.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
+
+logging.getLogger("antiphon").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from .agent import Agent, ModelSettings

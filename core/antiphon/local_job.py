@@ -144,9 +144,7 @@ class LocalJob:
         self.context.sessions.append(session)
         if self._on_session is not None:
             self._on_session(session)
-        self._following[session] = asyncio.create_task(
-            self._follow(session), name="job's session"
-        )
+        self._following[session] = asyncio.create_task(self._follow(session), name="job's session")
 
     async def _follow(self, session: AgentSession[Any]) -> None:
         try:

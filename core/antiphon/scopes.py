@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 class Scope:
     """One run of a tool or a hook. Speech asked for while it is open belongs to its agent."""
 
-    __slots__ = ("agent", "handle", "is_open", "kind", "left", "name", "returned")
+    __slots__ = (
+        "agent",
+        "awaited",
+        "handle",
+        "is_open",
+        "kind",
+        "left",
+        "name",
+        "returned",
+        "runtime",
+    )
 
     def __init__(
         self,
@@ -28,6 +38,10 @@ class Scope:
         self.name = name or kind
         self.handle = handle
         """The reply that the tool or hook works for, or None."""
+        self.runtime = agent._runtime
+        """The conversation that it belongs to: in any other one its code counts as outside."""
+        self.awaited: list[SpeechHandle] = []
+        """The speeches that its code is waiting for."""
         self.is_open = True
         self.returned = False
         """The hook has returned; `on_enter`'s scope stays open for the tasks that it has started."""
@@ -43,7 +57,13 @@ current_scope: ContextVar[Scope | None] = ContextVar("antiphon_scope", default=N
 """The scope of the running task or thread, or None outside of any."""
 
 
-def open_scope() -> Scope | None:
-    """The current scope if it is still open."""
+def scope_in(runtime: object) -> Scope | None:
+    """The current scope if it belongs to that conversation, open or closed."""
     scope = current_scope.get()
+    return scope if scope is not None and scope.runtime is runtime else None
+
+
+def open_scope(runtime: object) -> Scope | None:
+    """The same if it is still open."""
+    scope = scope_in(runtime)
     return scope if scope is not None and scope.is_open else None

@@ -214,7 +214,7 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
 
     @staticmethod
     def _in_last_exit(conversation: Conversation) -> bool:
-        scope = open_scope()
+        scope = open_scope(conversation.runtime)
         return scope is not None and scope is conversation.closing.exit_scope
 
     @property
@@ -365,6 +365,12 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
     async def wait_for_idle(self) -> None:
         """Waits until nobody speaks, thinks, or switches."""
         conversation = self._live
+        scope = open_scope(conversation.runtime)
+        if scope is not None and not scope.returned:
+            raise RuntimeError(
+                f"the {scope} awaits the session's silence, which waits for it; await the handle of "
+                "a `say` or `generate_reply` instead"
+            )
         while not conversation.idle and not conversation.closing_begun:
             await conversation.next_idle()
 
@@ -385,8 +391,8 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         Raises `RuntimeError` in a tool or hook of this session: there, use `shutdown()`.
         """
         conversation = self._live
-        scope = open_scope()
-        if scope is not None and scope.agent._runtime is conversation.runtime:
+        scope = open_scope(conversation.runtime)
+        if scope is not None and not scope.returned:
             raise RuntimeError(
                 f"the {scope} awaits the end of its own session, which waits for it; "
                 "use `session.shutdown()`"

@@ -20,6 +20,10 @@ class Speaker(Protocol):
 
     def interrupt_speech(self, handle: SpeechHandle, *, force: bool) -> None: ...
 
+    def call_back(
+        self, callback: Callable[[SpeechHandle], object], handle: SpeechHandle
+    ) -> None: ...
+
     def waits_for(self, handle: SpeechHandle, scope: Scope) -> str | None:
         """Why `handle` cannot start before `scope` has ended, or None when it can."""
 
@@ -147,7 +151,14 @@ class SpeechHandle:
                 raise RuntimeError(reason)
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        await waiter
+        if scope is None:
+            await waiter
+            return
+        scope.awaited.append(self)
+        try:
+            await waiter
+        finally:
+            scope.awaited.remove(self)
 
     def _mark_interrupted(self) -> None:
         self._interrupted = True
@@ -167,4 +178,4 @@ class SpeechHandle:
         self._waiters.clear()
         callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
-            callback(self)
+            self._speaker.call_back(callback, self)

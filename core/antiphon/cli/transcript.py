@@ -32,8 +32,6 @@ from ..events import (
 from .output import is_terminal
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..session import AgentSession
 
 Style: TypeAlias = Literal["auto", "plain", "rich", "json"]
@@ -64,11 +62,7 @@ class Transcript:
             style = "rich" if is_terminal(self._file) else "plain"
         self.style: Literal["plain", "rich", "json"] = style
         self._caller = caller
-        self._console: Console | None = None
-        if style == "rich":
-            from rich.console import Console
-
-            self._console = Console(file=self._file, highlight=False, markup=False, soft_wrap=True)
+        self._painter = _Painter(self._file) if style == "rich" else None
 
     def attach(self, session: AgentSession[Any]) -> None:
         """Listens to a session from now on."""
@@ -91,10 +85,8 @@ class Transcript:
 
     def _print(self, text: str, style: str) -> None:
         try:
-            if self._console is not None:
-                self._console.print(text, style=style or None)
-            else:
-                print(text, file=self._file, flush=True)
+            painted = text if self._painter is None else self._painter.paint(text, style)
+            print(painted, file=self._file, flush=True)
         except (BrokenPipeError, ValueError):
             pass  # whoever read it has gone; the call goes on
 
@@ -144,6 +136,29 @@ class Transcript:
             rest = whole[len(text) :].strip() if whole and whole.startswith(text) else ""
             unheard = f" … (interrupted; unheard: {rest!r})" if rest else " … (interrupted)"
         return [(f"{message.agent_id or 'agent'}: {text}{unheard}", "green")]
+
+
+class _Painter:
+    """Colours for a terminal, worked out beforehand: the loop must not wait for rich's layout."""
+
+    def __init__(self, file: IO[str]) -> None:
+        from rich.color import ColorSystem
+        from rich.console import Console
+        from rich.style import Style as RichStyle
+
+        console = Console(file=file)
+        plain = console.no_color or console.legacy_windows or console.color_system is None
+        styles = ("dim", "red", "yellow", "green", "bold cyan", "bold magenta")
+        self._ends: dict[str, tuple[str, str]] = {}
+        for style in () if plain else styles:
+            rendered = RichStyle.parse(style).render("|", color_system=ColorSystem.STANDARD)
+            begin, _, end = rendered.partition("|")
+            self._ends[style] = (begin, end)
+
+    def paint(self, text: str, style: str) -> str:
+        """The text with the codes of one of the styles around it."""
+        begin, end = self._ends.get(style, ("", ""))
+        return f"{begin}{text}{end}"
 
 
 def event_to_dict(event: Any) -> dict[str, Any]:

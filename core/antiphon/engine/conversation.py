@@ -135,7 +135,11 @@ class Conversation:
                     waiter.set_result(None)
 
     def _deliver(self, event: Any) -> None:
-        for listener, error in self.listeners.deliver(event):
+        # Listeners are outside of any tool or hook, whoever's doing they are told of.
+        token = current_scope.set(None)
+        failures = self.listeners.deliver(event)
+        current_scope.reset(token)
+        for listener, error in failures:
             name = getattr(listener, "__qualname__", repr(listener))
             self.notify(
                 ErrorEvent(

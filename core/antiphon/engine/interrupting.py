@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..chat import ChatMessage
 from ..events import ReplySkipped, TurnDecision
-from ..scopes import Scope
+from ..scopes import Scope, current_scope
 from ..speech import SpeechHandle
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Interrupting:
 
     def waits_for(self, handle: SpeechHandle, scope: Scope) -> str | None:
         """Why awaiting `handle` in `scope` would never end, or None."""
+        if scope.runtime is not self._c.runtime:
+            return None
         if scope.kind in ("tool", "on_user_turn_completed") and handle is scope.handle:
             if scope.kind == "tool":
                 return (
@@ -95,4 +98,35 @@ class Interrupting:
                 f"the {scope} awaits a speech that is kept for agent {name!r}, who becomes active "
                 "only after it; leave out the `await`"
             )
+        between = self._between(handle, scope)
+        if between is not None:
+            return (
+                f"the {scope} awaits a speech that waits for the {between}, which waits for it; "
+                "leave out the `await`"
+            )
         return None
+
+    def _between(self, handle: SpeechHandle, scope: Scope) -> Scope | None:
+        """The tool that `handle` waits for and that itself waits, however indirectly, for
+        `scope`."""
+        for call in self._c.tool_calls.running.values():
+            if call.step.handle is not handle or call.scope is None or not call.scope.is_open:
+                continue
+            for awaited in call.scope.awaited:
+                waits = scope.kind == "tool" and awaited is scope.handle
+                if waits or self._between(awaited, scope) is not None:
+                    return call.scope
+        return None
+
+    def call_back(
+        self, callback: Callable[[SpeechHandle], object], handle: SpeechHandle
+    ) -> None:
+        """Calls user code that waits for the end of a speech; what it raises is reported."""
+        token = current_scope.set(None)
+        try:
+            callback(handle)
+        except Exception as error:
+            self._c.log.exception("a done callback of %r failed", handle)
+            self._c.report_error(error, "listener", True, "done callback")
+        finally:
+            current_scope.reset(token)

@@ -183,6 +183,7 @@ class Replying:
         while True:
             step = self._open_step(reply, agent, choice, rounds)
             await self._ask(reply, step, choice)
+            self._c.failures.forget("llm")
             if not step.calls:
                 if not step.segment.ledger.generated.strip():
                     self._skip("the model said nothing")

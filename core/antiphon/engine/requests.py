@@ -10,7 +10,7 @@ from ..audio import AudioFrame
 from ..chat import ChatMessage
 from ..events import SpeechCreated
 from ..llm import ToolChoice
-from ..scopes import Scope, current_scope
+from ..scopes import Scope, scope_in
 from ..speech import SpeechHandle, SpeechSource
 from .replying import Reply
 from .segment import Segment
@@ -118,12 +118,12 @@ class Requests:
                     c.segments.add_words(segment, text, overrides)
                 c.segments.end_words(segment)
             else:
-                c.tasks.start(
+                segment.reader = c.tasks.start(
                     _read_text(c, segment, text, overrides, audio is not None),
                     f"text of {segment.id}",
                 )
 
-        c.post(self.ask, handle, start, current_scope.get())
+        c.post(self.ask, handle, start, scope_in(c.runtime))
         return handle
 
     def generate(
@@ -138,7 +138,7 @@ class Requests:
         """Queues a reply, the same way."""
         c = self._c
         handle = self.new_handle("generate_reply", allow_interruptions=allow_interruptions)
-        scope = current_scope.get()
+        scope = scope_in(c.runtime)
         in_tool = scope is not None and scope.is_open and scope.kind == "tool"
         if tool_choice is None:
             tool_choice = "none" if in_tool and tools is None else "auto"
@@ -158,7 +158,11 @@ class Requests:
                 c.user_turns.answering[handle] = timeline
                 c.user_turns.timelines.append(timeline)
                 reply.timeline = timeline
-                reply.message = c.recorder.user_message(text, agent._chat_ctx)
+                if isinstance(user_input, str):
+                    reply.message = c.recorder.user_message(text, agent._chat_ctx)
+                else:
+                    c.recorder.add(user_input, agent._chat_ctx)
+                    reply.message = user_input
             c.replying.begin(reply, agent)
 
         c.post(self.ask, handle, start, scope)
@@ -182,4 +186,5 @@ async def _read_text(
         conversation.post(conversation.report_error, error, "tts", True, "the text given to say()")
         segment.handle._error_occurred(error)
     finally:
+        segment.reader = None
         conversation.post(conversation.segments.end_words, segment)

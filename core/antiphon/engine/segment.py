@@ -60,6 +60,7 @@ class Segment:
         "ledger",
         "place",
         "pushed",
+        "reader",
         "record",
         "state",
         "step_id",
@@ -105,6 +106,8 @@ class Segment:
         moved."""
         self.text_waiter: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
+        self.reader: asyncio.Task[None] | None = None
+        """What reads a text that comes in pieces."""
         self.place: Place | None = None
         self.early: ChatMessage | None = None
         """The message shown to the LLM before it was heard, for a step in progress."""
@@ -144,8 +147,9 @@ class Segment:
 
     def stop(self) -> None:
         """Ends its voicing and wakes whoever waits for its end."""
-        if self.task is not None and not self.task.done():
-            self.task.cancel()
+        for task in (self.task, self.reader):
+            if task is not None and not task.done():
+                task.cancel()
         self._frames.clear()
         self._carry.clear()
         for waiter in self._played_out:

@@ -82,7 +82,6 @@ class Segments:
         timeline = segment.timeline
         if timeline is not None and timeline.first_audio is None:
             timeline.first_audio = self._c.now()
-        self._c.failures.forget("llm", "tts")
 
     def on_done(self, segment: Segment, heard: Heard, *, interrupted: bool) -> None:
         """A segment is over: record what was heard of it."""

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from ..clock import real_time
 from ..errors import AntiphonError, ProviderError, SlotMissing
 from ..model import Model
+from ..overriding import slot_override
 from ..provider import SlotName
 from ..stt import BatchSTT
 from ..tts import WholeTextTTS
@@ -59,6 +60,7 @@ class Slots:
     def __init__(self, registry: Builder | None, session: Mapping[SlotName, Any]) -> None:
         self._registry = registry
         self._session = dict(session)
+        self._override = slot_override.get()
         self._filled: dict[tuple[SlotName, Any], _Filled] = {}
         self._by_agent: WeakKeyDictionary[Agent, dict[SlotName, _Filled | None]] = (
             WeakKeyDictionary()
@@ -117,6 +119,8 @@ class Slots:
         elif slot in resolved:
             return resolved[slot]
         value = agent._slots[slot] if slot in agent._slots else self._session.get(slot)
+        if self._override is not None and not (value is None and slot in agent._slots):
+            value = self._override(slot, value)
         filled = None if value is None else self._fill(value, slot)
         resolved[slot] = filled
         return filled

@@ -63,7 +63,7 @@ class Switch:
 
     def __await__(self) -> Generator[Any, None, None]:
         if not self.done:
-            scope = open_scope()
+            scope = open_scope(self._c.runtime)
             if scope is not None and scope.kind != "on_enter":
                 raise RuntimeError(
                     f"the switch to agent {self.new.id!r} waits for the {scope}, which awaits the "

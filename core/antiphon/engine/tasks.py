@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+from ..scopes import current_scope
 
 
 class TaskScope:
@@ -20,7 +23,14 @@ class TaskScope:
 
     def start(self, coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
         """Starts a task. What it raises, cancellation apart, is reported by its name."""
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
+        loop = asyncio.get_running_loop()
+        if current_scope.get() is None:
+            task = loop.create_task(coroutine, name=name)
+        else:
+            # Who happened to bring the task about is not who it works for: that says its own scope.
+            context = contextvars.copy_context()
+            context.run(current_scope.set, None)
+            task = loop.create_task(coroutine, name=name, context=context)
         self._tasks[task] = None
         task.add_done_callback(self._done)
         return task

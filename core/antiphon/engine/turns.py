@@ -24,6 +24,7 @@ from ..stt import (
 from ..turn_handling import TurnDetection
 from ..vad import VADEvent
 from .barge_in import BargeIn
+from .finals import Finals, Late, Reach
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 FINAL_BOUND = 2.0
 """Seconds that the endpoint waits for a final transcript."""
+WORDS_BOUND = 10.0
+"""Seconds after its start of speech in which an STT that gives no interim words gives some."""
+_PAUSE = 0.1
+"""Seconds of silence in the middle of an utterance at which a final that has no times ends."""
 _EPSILON = 1e-6
 
 
@@ -58,12 +63,15 @@ class Turns:
         self._texts: list[str] = []
         self._partial = ""
         self._flushed = False
+        self._committing = False
+        """Committed by hand, as soon as the final has come."""
         self._endpoint: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._detection: asyncio.Task[None] | None = None
         self._delay: float | None = None
-        self._late_for: ChatMessage | None = None
-        """A message made of interim words: a final for the same audio may still correct it."""
+        self._judged = ""
+        """The words that the turn detector has judged, or is judging."""
+        self._finals = Finals()
         self.barge_in = BargeIn(conversation, self)
 
     # What others ask
@@ -128,28 +136,33 @@ class Turns:
             self.final_due = self._c.hearing.has_stt
             self._flushed = False
             self._cancel_endpoint()
+            self._cancel_detection()
+            self._cancel_deadline()
             self._c.hearing.utterance_began()
             self._c.states.user_speaks(True)
             self.barge_in.speech_began(event.at)
-            return
-        if self.voice is Voice.SILENT:
-            return
+        elif self.voice is Voice.SPEAKING:
+            self._voice_ended(event.at)
+            self.barge_in.speech_ended(event.at)
+            self._consider()
+
+    def vad_failed(self, voiced_until: float | None) -> None:
+        """The VAD must begin anew: nobody will tell when this utterance ends."""
+        if self.voice is Voice.SPEAKING:
+            at = voiced_until if voiced_until is not None else self._loop.time()
+            self.on_vad(VADEvent(type="speech_ended", at=at))
+
+    def _voice_ended(self, at: float) -> None:
         self.voice = Voice.SILENT
-        self.last_voiced = event.at
+        self.last_voiced = at
         self._vad_end = self._c.now()
-        if self._final_at is not None and self._final_at >= event.at - _EPSILON:
+        if self._finals.covers(at):
             self.final_due = False
         self._c.states.user_speaks(False)
-        if self.final_due and self.mode != "stt":
-            self._flush()
-        if self.final_due and self._deadline is None:
-            self._deadline = self._loop.call_at(
-                max(self._loop.time(), event.at) + FINAL_BOUND + self._min_delay(),
-                self._c.post,
-                self._final_overdue,
-            )
-        self.barge_in.speech_ended(event.at)
-        self._consider()
+        if self.final_due:
+            if self.mode != "stt":
+                self._flush()
+            self._wait_for_final(at + self._c.turn_settings.min_delay)
 
     def on_stt(self, event: STTEvent, covered_until: float | None) -> None:
         """The STT has said something; `covered_until` is the loop time of a final's last word."""
@@ -158,10 +171,7 @@ class Turns:
         elif isinstance(event, Final):
             self._on_final(event, covered_until)
         elif isinstance(event, SpeechStarted):
-            if not self._c.hearing.has_vad:
-                self.final_due = True
-                self.began = self._loop.time()
-                self._c.states.user_speaks(True)
+            self._on_stt_speech()
         elif isinstance(event, EndOfTurn):
             if self.mode == "stt":
                 self._on_end_of_turn()
@@ -170,11 +180,24 @@ class Turns:
         else:
             self._c.unknown_event("stt", event)
 
+    def _on_stt_speech(self) -> None:
+        if self._c.hearing.has_vad:
+            return
+        self.final_due = True
+        self.began = self._loop.time()
+        self._cancel_endpoint()
+        self._cancel_detection()
+        self._cancel_deadline()
+        self._c.states.user_speaks(True)
+        stt = self._c.slots.get(self._c.agent, "stt")
+        interim = stt is None or stt.capabilities.interim
+        # It may come to nothing: a noise, of which the STT says no more.
+        self._wait_for_final(self._loop.time(), FINAL_BOUND if interim else WORDS_BOUND)
+
     def _on_partial(self, event: Partial) -> None:
         text = event.text.strip()
-        if not text:
-            return
-        if self._late_for is not None and self.voice is Voice.SILENT and not self._texts:
+        late = self._finals.late is not None and self.voice is Voice.SILENT and not self._texts
+        if not text or late or self._finals.forgets(None, self._loop.time(), FINAL_BOUND):
             return
         self._partial = text
         self.final_due = True
@@ -182,18 +205,29 @@ class Turns:
         if not self._c.hearing.has_vad:
             self._c.states.user_speaks(True)
             self._cancel_endpoint()
+        if self.voice is Voice.SILENT and not self._committing:
+            if self.last_voiced is None or not self._c.hearing.has_vad:
+                # Nobody but the STT hears this speech: it goes on while such words come.
+                self._cancel_deadline()
+            self._wait_for_final(self._loop.time())
         self.barge_in.words_came()
 
     def _on_final(self, event: Final, covered_until: float | None) -> None:
         text = event.text.strip()
         now = self._loop.time()
-        if self._late_for is not None and not self._texts and self.voice is Voice.SILENT:
-            self._correct(text)
+        reach = self._finals.take(event, covered_until, now)
+        if self._finals.forgets(reach, now, FINAL_BOUND):
             return
-        self._late_for = None
+        since = self._finals.late.until if self._finals.late is not None else 0.0
+        quiet = self.voice is Voice.SILENT and not self._texts
+        silent_since_then = quiet and (self.began is None or self.began <= since + _EPSILON)
+        if self._finals.belongs_to_late(reach, event, silent_since_then=silent_since_then):
+            self._correct(text, over=event.flushed)
+            return
         self._partial = ""
         self._final_at = now
-        covers = event.flushed or self._covers(covered_until)
+        self._forget_audio(reach)
+        covers = self._covered(reach)
         if covers:
             self.final_due = False
             self._cancel_deadline()
@@ -204,38 +238,60 @@ class Turns:
                     transcript=text, is_final=True, language=event.language, at=self._c.now()
                 )
             )
-        if self.voice is Voice.SILENT and covers:
-            self._c.hearing.finalised(now)
-        elif covered_until is not None:
-            self._c.hearing.finalised(covered_until)
         if not self._c.hearing.has_vad:
             self.last_voiced = covered_until if covered_until is not None else now
             self._c.states.user_speaks(False)
         if text:
             self.barge_in.words_came()
         self.barge_in.finalised()
-        self._consider()
+        if covers and self._committing:
+            self._commit("committed by hand")
+        else:
+            self._consider()
 
-    def _covers(self, covered_until: float | None) -> bool:
+    def _covered(self, reach: Reach) -> bool:
+        """Whether no final is due any more for what the user has said."""
         if self.voice is Voice.SPEAKING:
             return False
-        if covered_until is None or self.last_voiced is None:
-            return True
-        # Word ends and voiced samples differ by what a recogniser trims off.
-        return covered_until >= self.last_voiced - 0.5
+        if self._c.hearing.has_vad and self.last_voiced is not None:
+            return self._finals.covers(self.last_voiced)
+        return reach.until > float("-inf") and not (self._committing and self._finals.awaited)
+
+    def _forget_audio(self, reach: Reach) -> None:
+        """What is finalised need not be heard again, should the STT fail."""
+        hearing, now = self._c.hearing, self._loop.time()
+        if reach.surely is not None:
+            hearing.finalised(reach.surely)
+        elif self.voice is Voice.SILENT:
+            hearing.finalised(reach.until)
+        else:
+            voiced = hearing.voiced_until
+            if voiced is not None and now - voiced >= _PAUSE:
+                hearing.finalised(voiced)
 
     def _on_end_of_turn(self) -> None:
         if self._partial:
             self._texts.append(self._partial)
             self._partial = ""
+        now = self._loop.time()
+        self._finals.cover(now)
         self.final_due = False
         if self.last_voiced is None:
-            self.last_voiced = self._loop.time()
+            self.last_voiced = self._c.hearing.voiced_until or now
         self._commit("the stt says that the turn has ended")
 
     def stt_failed(self) -> None:
-        """No final will come for what was heard."""
-        self._final_overdue()
+        """The STT has given up: no final will come for what was heard."""
+        self._finals.start_anew()
+        if self.voice is Voice.SILENT:
+            self._final_overdue()
+
+    def stt_reopened(self) -> None:
+        """The STT is called again and hears the audio once more of which its final is due."""
+        self._finals.start_anew()
+        if self.final_due and self.voice is Voice.SILENT and self._flushed:
+            self._flushed = False
+            self._flush()
 
     # The end of a turn
 
@@ -248,20 +304,22 @@ class Turns:
         mode = self.mode
         if self.voice is Voice.SPEAKING or mode == "manual":
             return
+        if self.last_voiced is None and self._texts:
+            self.last_voiced = self._loop.time()
         if not self.in_progress or self.last_voiced is None:
-            if self.last_voiced is None and self._texts:
-                self.last_voiced = self._loop.time()
-            else:
-                self._c.hearing.between_utterances()
-                return
+            self._c.hearing.between_utterances()
+            return
         stt = self._c.slots.get(self._c.agent, "stt")
         if mode == "stt" and stt is not None and stt.capabilities.end_of_turn:
             return
-        if mode == "turn_detector" and self._texts and self._detection is None:
-            self._detection = self._c.tasks.start(self._detect(), "turn detector")
-            return
-        if self._detection is not None:
-            return
+        if mode == "turn_detector" and self._texts and not self.final_due:
+            words = " ".join(self._texts)
+            if self._judged != words:
+                self._cancel_detection()
+                self._judged = words
+                self._detection = self._c.tasks.start(self._detect(words), "turn detector")
+            if self._detection is not None:
+                return
         delay = self._delay if self._delay is not None else self._min_delay()
         at = self.last_voiced + delay
         if at <= self._loop.time() + _EPSILON:
@@ -269,11 +327,11 @@ class Turns:
         else:
             self._endpoint = self._loop.call_at(at, self._c.post, self._on_endpoint)
 
-    async def _detect(self) -> None:
+    async def _detect(self, words: str) -> None:
         detector = self._c.slots.get(self._c.agent, "turn_detector")
         settings = self._c.turn_settings
         context: ChatContext = self._c.agent._chat_ctx.copy()
-        context.add_message(role="user", content=self.words)
+        context.add_message(role="user", content=words)
         audio = self._c.hearing.utterance(self.began or 0.0)
         try:
             probability = await detector.end_of_turn(context, audio)
@@ -300,33 +358,43 @@ class Turns:
             return
         if self.final_due and self._c.hearing.has_stt:
             self._flush()
-            if self._deadline is None:
-                self._deadline = self._loop.call_later(
-                    FINAL_BOUND, self._c.post, self._final_overdue
-                )
+            self._wait_for_final(self._loop.time())
             return
         self._commit("the user has been silent for the delay")
 
     def _flush(self) -> None:
         if not self._flushed:
             self._flushed = True
+            self._finals.asked(self._loop.time())
             self._c.hearing.flush()
+
+    def _wait_for_final(self, since: float, bound: float = FINAL_BOUND) -> None:
+        if self._deadline is None:
+            at = max(since, self._loop.time()) + bound
+            self._deadline = self._loop.call_at(at, self._c.post, self._final_overdue)
 
     def _final_overdue(self) -> None:
         self._cancel_deadline()
         if not self.final_due:
             return
         self.final_due = False
-        late = bool(self._partial)
-        if self._partial:
-            self._texts.append(self._partial)
+        interim = self._partial
+        if interim:
+            self._texts.append(interim)
             self._partial = ""
+        if not self._c.hearing.has_vad:
+            self._c.states.user_speaks(False)
+            if self.last_voiced is None:
+                self.last_voiced = self._loop.time()
         self.barge_in.finalised()
-        if self.voice is Voice.SILENT and self.mode != "manual":
-            self._commit("no final transcript came within 2 s", interim=late)
+        if self._committing:
+            self._commit("committed by hand", interim=interim)
+        elif self.mode != "manual":
+            self._commit("no final transcript came within 2 s", interim=interim)
 
-    def _commit(self, reason: str, *, interim: bool = False) -> ChatMessage | None:
+    def _commit(self, reason: str, *, interim: str = "") -> ChatMessage | None:
         text = " ".join(self._texts).strip()
+        finals = self._texts[:-1] if interim else []
         voiced, vad_end, final_at = self.last_voiced, self._vad_end, self._final_at
         self.clear()
         self._c.hearing.between_utterances()
@@ -339,14 +407,24 @@ class Turns:
         timeline.vad_end = vad_end
         timeline.stt_final = None if final_at is None else self._c.since_start(final_at)
         message = self._c.user_turns.take(text, timeline, may_interrupt=self.barge_in.counts(text))
-        self._late_for = message if interim else None
+        if interim:
+            now = self._loop.time()
+            until = voiced if voiced is not None else now
+            self._finals.late = Late(message, until, now, finals)
         return message
 
-    def _correct(self, text: str) -> None:
-        message, self._late_for = self._late_for, None
-        if message is None or not text or text == message.content:
+    def _correct(self, text: str, *, over: bool) -> None:
+        """Takes a final for a turn that was committed without it."""
+        late = self._finals.late
+        assert late is not None
+        if over:
+            self._finals.late = None
+        if text:
+            late.finals.append(text)
+        corrected = " ".join(late.finals)
+        if not text or corrected == late.message.content:
             return
-        if self._c.user_turns.correct(message, text):
+        if self._c.user_turns.correct(late.message, corrected):
             return
         self._c.notify(
             TranscriptDropped(
@@ -358,38 +436,46 @@ class Turns:
 
     def commit_now(self) -> None:
         """Ends the turn by hand, with what the STT has heard up to now."""
+        now = self._loop.time()
         if self.voice is Voice.SPEAKING:
-            self.last_voiced = self._loop.time()
-        if self._c.hearing.has_stt and (self.final_due or self._c.hearing.has_vad is False):
+            at = self._c.hearing.voiced_until
+            self._voice_ended(now if at is None else min(at, now))
+            self.barge_in.speech_ended(now)
+        if self._c.hearing.has_stt and (self.final_due or not self._c.hearing.has_vad):
             self.final_due = True
-            self.voice = Voice.SILENT
-            self._flushed = False
+            self._committing = True
             self._flush()
             self._cancel_deadline()
-            self._deadline = self._loop.call_later(FINAL_BOUND, self._c.post, self._commit_flushed)
+            self._wait_for_final(now)
             return
         self._commit("committed by hand")
 
-    def _commit_flushed(self) -> None:
-        self._cancel_deadline()
-        if self._partial:
-            self._texts.append(self._partial)
-        self.final_due = False
-        self._commit("committed by hand")
+    def forget(self) -> None:
+        """Forgets the turn in progress, what the STT has not finalised of it included."""
+        now = self._loop.time()
+        if self._c.hearing.has_stt and (self.final_due or not self._c.hearing.has_vad):
+            self._flushed = False
+            self._flush()
+            self._finals.forget(now)
+        self.clear()
+        self._c.hearing.finalised(now)
+        self._finals.cover(now)
+        self.barge_in.finalised()
 
     def clear(self) -> None:
-        """Forgets the turn in progress."""
+        """Begins a new turn."""
         self._cancel_endpoint()
+        self._cancel_detection()
         self._cancel_deadline()
         self._texts.clear()
         self._partial = ""
         self.final_due = self.voice is Voice.SPEAKING and self._c.hearing.has_stt
         self._flushed = False
-        self._delay = None
+        self._committing = False
         self._vad_end = None
         self._final_at = None
         self.last_voiced = None
-        self._late_for = None
+        self._finals.late = None
 
     def take_trailing(self) -> str:
         """The words of a turn that the end of the session cuts off."""
@@ -410,6 +496,11 @@ class Turns:
         if self._endpoint is not None:
             self._endpoint.cancel()
             self._endpoint = None
+
+    def _cancel_detection(self) -> None:
+        """Nothing that the turn detector has said holds any more."""
+        self._judged = ""
+        self._delay = None
         if self._detection is not None:
             self._detection.cancel()
             self._detection = None
@@ -422,5 +513,6 @@ class Turns:
     def close(self) -> None:
         """Stops the timers."""
         self._cancel_endpoint()
+        self._cancel_detection()
         self._cancel_deadline()
         self.barge_in.close()

@@ -90,6 +90,10 @@ class Voicer:
         except Exception as error:
             self._c.post(self._on_failed, segment, error)
             return
+        finally:
+            close = getattr(audio, "aclose", None)
+            if close is not None:
+                await close()
         self._c.post(self._on_end, segment)
 
     async def _run(self, segment: Segment, overrides: dict[str, Any]) -> None:
@@ -160,6 +164,7 @@ class Voicer:
     def _on_end(self, segment: Segment) -> None:
         if segment.state is SegmentState.DONE:
             return
+        self._c.failures.forget("tts")
         segment.ledger.finish()
         segment.end_audio()
         self._c.speaking.on_audio(segment)

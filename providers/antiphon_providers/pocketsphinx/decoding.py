@@ -37,9 +37,9 @@ _CATCH_UP_FRAMES = 10
 """Frames that are decoded for each frame that comes while an utterance is decoded again."""
 
 _MARGIN = 5.0
-"""The vocabulary's model is believed when its score is better than the default model's by this much
-per frame of 10 ms (in units of ln 1.0001). Measured on two flite voices: 5.2 to 30 for what is in the
-vocabulary, other numbers included; below 1 for what has nothing to do with it."""
+"""The vocabulary's model is believed when its score is better than the default model's by this
+much per frame of 10 ms (in units of ln 1.0001). Measured on two flite voices: 5.1 to 30 for what is
+in the vocabulary, other numbers included; below 1 for what has nothing to do with it."""
 
 _IDLE_DECODERS = 2
 """Decoders of one kind that are kept for the next stream: the default model takes 98 MB each."""

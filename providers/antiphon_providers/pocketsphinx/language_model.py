@@ -16,7 +16,7 @@ from .pronunciation import guess
 PHRASE_WEIGHT = 3.0
 """How often a whole utterance counts. Between 1 and 30 the recognition of phrases does not change;
 higher values leave less room for their words in another order."""
-TEXT_WEIGHT = 0.1
+TEXT_WEIGHT = 0.02
 """How often a sentence of prose counts: enough to make its words possible."""
 _LITERAL = 0.5
 """Share of a phrase's weight that stays with the very number in it; the rest goes to all numbers of
@@ -221,6 +221,7 @@ def _arpa(counts: _Counts, words: Sequence[str]) -> str:
 
     The share that a history leaves to the shorter one is T / (C + T), with C what was counted
     behind it and T how many different words were; counts below 1 count as that part of a word.
+    Every word was counted at least once, so single words need no such share.
     """
     vocabulary = [*words, "</s>"]
     types = counts.types
@@ -229,8 +230,7 @@ def _arpa(counts: _Counts, words: Sequence[str]) -> str:
         total[gram[:-1]] += count
     probability: dict[tuple[str, ...], float] = {}
     for word in vocabulary:
-        seen = counts.of.get((word,), 0.0) + types[()] / len(vocabulary)
-        probability[(word,)] = seen / (total[()] + types[()])
+        probability[(word,)] = counts.of[(word,)] / total[()]
     by_length: list[list[tuple[str, ...]]] = [[], [], []]
     for gram in sorted(counts.of, key=lambda gram: (len(gram), gram)):
         by_length[len(gram) - 1].append(gram)

@@ -42,7 +42,7 @@ def make_registry() -> Callable[..., Registry]:
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """`run(registry, "providers", "--json")`: the command line in this process, on that registry."""
+    """`run(registry, "providers", "--json")`: the command line in this process."""
 
     def invoke(registry: Registry, *arguments: str, input: str = "") -> Any:
         monkeypatch.setattr("antiphon.registry._default", registry)
@@ -53,7 +53,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 @pytest.fixture
 def antiphon(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`antiphon("talk", "x.py", input="hello")`: a process of its own, in a directory of its own."""
+    """`antiphon("talk", "x.py", input="hello")`: a process and a directory of its own."""
 
     def call(
         *arguments: str, input: str = "", environ: dict[str, str] | None = None
@@ -66,7 +66,7 @@ def antiphon(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             encoding="utf-8",
             cwd=tmp_path,
             env={**os.environ, "COLUMNS": "80", **(environ or {})},
-            timeout=18,
+            timeout=35,
             check=False,
         )
 

@@ -71,20 +71,3 @@ def test_a_directory_that_is_not_there_is_an_error(run, tmp_path):
     assert result.stderr == (
         f"cannot write {str(path / 'shop.py')!r} (no such file or directory); give another --dir\n"
     )
-
-
-def test_the_file_is_as_our_own_style_wants_it(run, tmp_path):
-    # Newcomers learn from it: it has to pass what our examples pass.
-    import subprocess
-    import sys
-
-    run(REGISTRY, "new", "agent", "shop", "--dir", str(tmp_path))
-    pytest.importorskip("mypy")
-    result = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "shop.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "error" not in result.stdout, result.stdout

@@ -78,7 +78,7 @@ def test_listing_what_is_installed_imports_no_sdk(tmp_path):
         "from antiphon.cli import main\n"
         "try:\n    main(['providers', '--json'])\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
-        "sdks = {'onnxruntime', 'pocketsphinx', 'espeakng_loader', 'silero_vad', 'torch', 'numpy'}\n"
+        "sdks = {'onnxruntime', 'pocketsphinx', 'espeakng_loader', 'torch', 'numpy'}\n"
         "print(sorted(sdks & set(sys.modules)), file=sys.stderr)\n"
     )
     result = subprocess.run(

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(40)
 
 TALK = """what are your opening hours
 book an appointment
-on Monday
+Monday
 confirm
 """
 
@@ -62,15 +62,15 @@ def test_a_new_agent_can_be_talked_to_by_typing(antiphon, tmp_path):
         "reception: We are open from nine to five, Monday to Friday.",
         "you: book an appointment",
         "reception: What is the day?",
-        "you: on Monday",
+        "you: Monday",
         '→ tool book_appointment(day="Monday")',
         "← book_appointment: (nothing)",
         "reception → booking",
-        "booking: There is room on Monday. Say confirm, and I book it.",
+        "booking: Monday is possible. Say confirm, and I book it.",
         "you: confirm",
         "→ tool confirm_booking()",
-        "← confirm_booking: You are booked for Monday.",
-        "booking: You are booked for Monday.",
+        "← confirm_booking: It is booked: Monday.",
+        "booking: It is booked: Monday.",
         "booking → reception",
         "reception: Is there anything else?",
         "(the call has ended: input ended)",

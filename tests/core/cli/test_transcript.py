@@ -196,7 +196,7 @@ async def test_a_whole_session_in_every_style_and_its_summary():
     assert outs["plain"].getvalue().splitlines() == [
         "[ 0.00] → desk",
         "[ 0.00] Ann: my bill please",
-        "[ 0.30] → tool to_billing()",
+        "[ 0.10] → tool to_billing()",
         "[ 0.30] ← to_billing: (nothing)",
         "[ 0.30] desk → billing",
         "[ 0.30] Ann: thanks",
@@ -218,7 +218,7 @@ async def test_a_whole_session_in_every_style_and_its_summary():
         "1  desk     -  -     -  -     my bill please",
         "2  billing  -  0.10  -  0.10  thanks",
         "median latency 0.10 s over 1 turn",
-        "usage ScriptedLLM: input_tokens 6, output_tokens 4, requests 2",
+        "usage ScriptedLLM: input_tokens 4, output_tokens 4, requests 2",
     ]
     terminal = _Terminal()
     show_summary(report, file=terminal)

@@ -24,7 +24,7 @@ SPOKEN = {
     "name": "my name is alice walker",
     "age": "i am 34 years old",
     "invoice": "what is the status of invoice 4017",
-    "other_invoice": "look up invoice 5629 please",
+    "other_invoice": "look up invoice 7385 please",
     "right": "yes that is right",
     "wait": "no wait",
     "thanks": "thank you that is all",

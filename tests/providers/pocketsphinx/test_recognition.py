@@ -52,9 +52,9 @@ async def test_the_first_utterance_of_a_call_is_recognised_as_well(
     voice: str,
 ) -> None:
     async with pocketsphinx(vocabulary=vocabulary) as stt:
-        for name, text in spoken.items():
+        for name in ("name", "right", "other_invoice"):
             heard = await hear(stt, recording(f"{name}-{voice}"), silence(0.5), FLUSH)
-            assert heard.texts == [text]
+            assert heard.texts == [spoken[name]]
 
 
 @pytest.mark.parametrize("voice", VOICES)
@@ -99,13 +99,13 @@ async def test_a_name_that_no_dictionary_has_is_recognised(
 async def test_the_pieces_that_the_audio_comes_in_do_not_matter(
     pocketsphinx: Any, hear: Any, recording: Any, silence: Any, vocabulary: Any
 ) -> None:
-    pieces = [recording("invoice-rms"), silence(0.5), FLUSH, recording("age-rms"), FLUSH]
+    pieces = [recording("age-rms"), silence(0.5), FLUSH, recording("right-rms"), FLUSH]
     async with pocketsphinx(vocabulary=vocabulary) as stt:
         streamed = await hear(stt, *pieces, ms=20)
         whole = await hear(stt, *pieces, ms=60_000)
         odd = await hear(stt, *pieces, ms=7)
     assert streamed.finals == whole.finals == odd.finals
-    assert streamed.texts == ["what is the status of invoice 4017", "i am 34 years old"]
+    assert streamed.texts == ["i am 34 years old", "yes that is right"]
 
 
 async def test_partials_come_while_somebody_speaks(
