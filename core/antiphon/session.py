@@ -351,7 +351,7 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         """Forgets what the user has said since the last turn."""
         self._only_on_loop("clear_user_turn")
         conversation = self._open
-        conversation.post(conversation.turns.clear)
+        conversation.post(conversation.turns.forget)
 
     def update_tools(self, tools: Iterable[Any]) -> None:
         """Changes the tools that every agent of the session has."""

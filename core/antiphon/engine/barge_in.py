@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from ..events import AgentFalseInterruption, TurnDecision
 
 if TYPE_CHECKING:
+    from ..chat import ChatMessage
     from .conversation import Conversation
+    from .timeline import Timeline
     from .turns import Turns
 
 _EPSILON = 1e-6
@@ -29,6 +31,8 @@ class BargeIn:
         self._resume: asyncio.TimerHandle | None = None
         self._long_enough = False
         """This utterance has lasted for `min_duration`."""
+        self._unanswered: list[tuple[ChatMessage, Timeline | None]] = []
+        """Turns whose reply has given way to the words of the turn in progress."""
 
     # What happens
 
@@ -68,7 +72,7 @@ class BargeIn:
         elif settings.min_words == 0:
             self._interrupt(f"{settings.min_duration:g} s of speech over the agent's")
 
-    def words_came(self) -> None:
+    def words_came(self, *, final: bool) -> None:
         """The STT has given words of the turn."""
         if not self._enough_words():
             return
@@ -77,8 +81,9 @@ class BargeIn:
                 self._interrupt("words follow the user's speech")
         elif not self._c.hearing.has_vad and self._may_interrupt():
             self._interrupt("the stt hears words over the agent's")
-        elif not self._c.speaking.audible:
-            self._c.interrupting.yield_thinking("the user goes on speaking")
+        elif final and not self._c.speaking.audible and self._c.turn_settings.interruptions:
+            # Interim words may still come to nothing; until then the first audio is held anyway.
+            self._unanswered += self._c.interrupting.yield_thinking("the user goes on speaking")
 
     def speech_ended(self, at: float) -> None:
         """The VAD has heard the user stop."""
@@ -91,8 +96,19 @@ class BargeIn:
         if self._c.speaking.paused and not self._turns.user_speaking:
             self._arm_resume(self._turns.last_voiced or self._loop.time())
 
+    def turn_came(self) -> None:
+        """The user's turn is committed: its reply answers what was yielded for it too."""
+        unanswered, self._unanswered = self._unanswered, []
+        for _, timeline in unanswered:
+            if timeline is not None:
+                self._c.user_turns.close_timeline(timeline, interrupted=True)
+
     def turn_was_empty(self) -> None:
-        """The utterance held no words at all."""
+        """The user's turn has come to nothing: what was yielded for it is answered after all."""
+        unanswered, self._unanswered = self._unanswered[-1:], self._unanswered[:-1]
+        self.turn_came()
+        for message, timeline in unanswered:
+            self._c.user_turns.answer(message, timeline)
 
     def _arm_resume(self, spoken_until: float) -> None:
         self._cancel_resume()
@@ -117,6 +133,10 @@ class BargeIn:
     def counts(self, text: str) -> bool:
         """Whether the words of a whole turn are enough to interrupt the agent."""
         return self._count(text) >= max(1, self._c.turn_settings.min_words)
+
+    def ignores(self, text: str) -> bool:
+        """Whether a whole turn consists of words that never interrupt."""
+        return bool(self._c.turn_settings.ignore_words) and self._count(text) == 0
 
     def _enough_words(self) -> bool:
         return self.counts(self._turns.words)

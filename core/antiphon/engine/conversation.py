@@ -219,6 +219,7 @@ class Conversation:
                 f"agent {agent.id!r} has no llm, and neither has its session; give one of them: "
                 'Agent(llm="…") or AgentSession(llm="…")'
             )
+        self.hearing.check(agent)
         self.transport = transport
         self.speaking.attach(transport)
         self.started_at = self.loop.time()

@@ -18,7 +18,9 @@ class Ear:
     __slots__ = (
         "agent",
         "channel",
+        "finalised_until",
         "gated",
+        "given_until",
         "kept",
         "kept_seconds",
         "lost",
@@ -42,10 +44,34 @@ class Ear:
         """Loop time of the first sample of the present call: the zero of its word times."""
         self.gated = not slot.capabilities.streaming
         """A batch STT gets the utterances only, as the VAD cuts them."""
+        self.finalised_until = float("-inf")
+        """Where the audio ends whose words are final."""
+        self.given_until = float("-inf")
+        """Where the audio ends that it has been given."""
         self.open = False
         """For a gated one: an utterance is being given to it."""
         self.resampler: Resampler | None = None
         self.task: asyncio.Task[None] | None = None
+
+    def give(self, frame: AudioFrame) -> None:
+        """Gives it a frame."""
+        if self.origin is None:
+            self.origin = frame.started_at
+        self.given_until = frame.ended_at
+        self.channel.offer(frame)
+
+    def give_kept(self) -> None:
+        """Gives it what is kept and has not been given."""
+        since = self.given_until - 1e-6
+        for frame in self.kept:
+            if frame.started_at >= since and frame.ended_at > self.finalised_until:
+                self.give(frame)
+
+    def reopen(self) -> None:
+        """Begins a new call, which has been given nothing."""
+        self.channel = Channel()
+        self.origin = None
+        self.given_until = float("-inf")
 
     def keep(self, frame: AudioFrame, limit: float) -> None:
         """Remembers a frame, and forgets the oldest beyond `limit` seconds."""
@@ -55,6 +81,5 @@ class Ear:
             self.kept_seconds -= self.kept.popleft().duration
 
     def forget_before(self, at: float) -> None:
-        """What ended before `at` is finalised: it will not be needed again."""
-        while self.kept and self.kept[0].ended_at <= at:
-            self.kept_seconds -= self.kept.popleft().duration
+        """What ended before `at` is finalised: it will not be owed again."""
+        self.finalised_until = max(self.finalised_until, at)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent, ModelSettings
-from ..audio import AudioFrame, Resampler, to_mono
+from ..audio import AudioFrame, Resampler, join, split, to_mono
 from ..errors import AntiphonError, AudioError, ProviderError, SlotMissing, TruncatedStream
 from ..streams import FLUSH, Channel, Usage
 from ..stt import Final, STTEvent, Vocabulary
@@ -22,6 +22,8 @@ KEPT = 60.0
 """Seconds of audio kept for an STT that is behind, or has to be called again."""
 PREROLL = 1.0
 """Seconds kept while nobody speaks: what a VAD needs to notice the start, and more."""
+VAD_WORKED = 1.0
+"""Seconds that a VAD must have worked for its failure not to be one more of a row."""
 CUT_BOUND = 5.0
 """Seconds that a change of STT waits for the end of the utterance in progress."""
 
@@ -38,7 +40,7 @@ class Hearing:
         self.ear: Ear | None = None
         self._change: asyncio.TimerHandle | None = None
         self._warned = False
-        self._rejected = False
+        self._vad_failed_at: float | None = None
         self._examples: dict[str, None] = {}
         self._texts: dict[str, None] = {}
 
@@ -71,7 +73,7 @@ class Hearing:
                 self._push_resampled(stream, frame)
         ear = self.ear
         if ear is None:
-            if not self._warned and stream is None:
+            if not self._warned:
                 self._warned = True
                 self._c.log.warning(
                     "agent %r has no stt: the caller's audio is not listened to", self._c.agent.id
@@ -88,14 +90,14 @@ class Hearing:
     def _push_resampled(self, stream: VADStream, frame: AudioFrame) -> None:
         rate = self._vad_rates[0]
         if self._vad_resampler is None or self._vad_resampler.from_rate != frame.sample_rate:
-            self._vad_resampler = Resampler(frame.sample_rate, rate)
+            self._vad_resampler = Resampler(frame.sample_rate, rate, quality="LQ")
         data = self._vad_resampler.push(frame.data)
         if data:
             stream.push(AudioFrame(data, rate, 1, frame.started_at))
 
     def _convert(self, ear: Ear, frame: AudioFrame, rate: int) -> AudioFrame | None:
         if ear.resampler is None or ear.resampler.from_rate != frame.sample_rate:
-            ear.resampler = Resampler(frame.sample_rate, rate)
+            ear.resampler = Resampler(frame.sample_rate, rate, quality="LQ")
         data = ear.resampler.push(frame.data)
         return AudioFrame(data, rate, 1, frame.started_at) if data else None
 
@@ -103,8 +105,6 @@ class Hearing:
         ear.keep(frame, PREROLL if self._c.turns.quiet else KEPT)
         if ear.gated and not ear.open:
             return
-        if ear.origin is None:
-            ear.origin = frame.started_at
         channel = ear.channel
         if len(channel) * frame.duration > KEPT:
             while len(channel) * frame.duration > KEPT - 1.0:
@@ -116,7 +116,7 @@ class Hearing:
                 True,
                 "audio_lost",
             )
-        channel.offer(frame)
+        ear.give(frame)
 
     # What the turns ask for
 
@@ -125,10 +125,7 @@ class Hearing:
         ear = self.ear
         if ear is not None and ear.gated and not ear.open:
             ear.open = True
-            for frame in ear.kept:
-                if ear.origin is None:
-                    ear.origin = frame.started_at
-                ear.channel.offer(frame)
+            ear.give_kept()
 
     def flush(self) -> None:
         """The user has stopped: the STT is to finalise what it has."""
@@ -192,13 +189,20 @@ class Hearing:
             if vocabulary == ear.vocabulary:
                 ear.agent = agent
                 return
-        if slot is not None and not slot.capabilities.streaming and self._vad_stream is None:
+        self.check(agent)
+        self._schedule_change()
+
+    def check(self, agent: Agent) -> None:
+        """Raises `SlotMissing` for an STT that needs a VAD where there is none."""
+        slot = self._c.slots.get(agent, "stt")
+        if slot is None or slot.capabilities.streaming or not self._c.hears:
+            return
+        if self._c.slots.get(agent, "vad") is None:
             raise SlotMissing(
                 f"the stt {self._c.slots.label(agent, 'stt')!r} recognises whole utterances "
                 f"only, and agent {agent.id!r} has no vad to cut them; give it one: "
                 'Agent(vad="…") or AgentSession(vad="…")'
             )
-        self._schedule_change()
 
     def _schedule_change(self) -> None:
         if self._change is not None:
@@ -220,17 +224,34 @@ class Hearing:
             self._change = None
         agent = self._c.agent
         old, slot = self.ear, self._c.slots.get(agent, "stt")
+        in_mid_utterance = not self._c.turns.between_utterances
         self.ear = None
         if old is not None:
             self._close_ear(old)
         if slot is None:
             return
         ear = Ear(agent, slot, self._vocabulary(agent, slot))
-        if old is not None and old.resampler is None:
-            ear.kept = old.kept
-            ear.kept_seconds = old.kept_seconds
+        if old is not None and old.kept:
+            self._inherit(ear, old)
+            ear.finalised_until = old.finalised_until
         self.ear = ear
+        if in_mid_utterance and (not ear.gated or self._c.turns.user_speaking):
+            # What the old stream has not finalised is heard by the new one, or it would be lost.
+            ear.open = ear.gated
+            ear.give_kept()
+            self._c.turns.stt_reopened()
         ear.task = self._c.tasks.start(self._listen(ear), "stt")
+
+    def _inherit(self, ear: Ear, old: Ear) -> None:
+        """The audio that the old stream was owed is now owed to the new one."""
+        frame = join(list(old.kept))
+        rates = ear.slot.capabilities.sample_rates
+        if frame.sample_rate not in rates:
+            resampler = Resampler(frame.sample_rate, rates[0], quality="LQ")
+            data = resampler.push(frame.data) + resampler.flush()
+            frame = AudioFrame(data, rates[0], 1, frame.started_at)
+        for piece in split(frame, frame.sample_rate * self._c.frame_ms // 1000):
+            ear.keep(piece, KEPT)
 
     def _close_ear(self, ear: Ear) -> None:
         ear.channel.close()
@@ -261,10 +282,17 @@ class Hearing:
             self._c.post(self._c.turns.on_vad, event)
 
     def _vad_failed(self, event: VADEvent) -> None:
-        self._c.report_error(event.error or RuntimeError("the vad failed"), "vad", True)
+        now = self._c.loop.time()
+        worked = self._vad_failed_at is None or now - self._vad_failed_at >= VAD_WORKED
+        self._vad_failed_at = now
+        if worked:
+            self._c.failures.forget("vad")
+        self._c.report_error(event.error or RuntimeError("the vad failed"), "vad", worked)
         if self._vad_stream is not None:
+            voiced_until = self._vad_stream.voiced_until
             self._vad_stream.close()
             self._vad_stream = self._vad.stream(self._on_vad)
+            self._c.turns.vad_failed(voiced_until)
 
     async def _listen(self, ear: Ear) -> None:
         attempt = 0
@@ -315,15 +343,10 @@ class Hearing:
 
     def _reopen(self, ear: Ear) -> None:
         """A new channel that begins with the audio which the failed call owes."""
-        ear.channel = Channel()
-        ear.origin = None
+        ear.reopen()
         if not ear.gated or ear.open or self._c.turns.final_due:
-            for frame in ear.kept:
-                if ear.origin is None:
-                    ear.origin = frame.started_at
-                ear.channel.offer(frame)
-        if self._c.turns.final_due and not self._c.turns.user_speaking:
-            ear.channel.offer(FLUSH)
+            ear.give_kept()
+        self._c.turns.stt_reopened()
 
     def _on_event(self, ear: Ear, event: STTEvent) -> None:
         if ear is not self.ear:

@@ -12,6 +12,7 @@ from ..speech import SpeechHandle
 
 if TYPE_CHECKING:
     from .conversation import Conversation
+    from .timeline import Timeline
 
 
 class Interrupting:
@@ -26,14 +27,27 @@ class Interrupting:
             if handle.allow_interruptions:
                 self.cut(handle)
 
-    def yield_thinking(self, reason: str) -> None:
-        """The user goes on while the agent only thinks: its reply gives way, words stay."""
+    def yield_thinking(self, reason: str) -> list[tuple[ChatMessage, Timeline | None]]:
+        """The user goes on while the agent only thinks: its reply gives way, words stay. Returns
+        the turns that are unanswered now."""
+        unanswered: list[tuple[ChatMessage, Timeline | None]] = []
         for handle in self._handles():
             if not handle.allow_interruptions or handle.source == "say":
                 continue
             if not self._heard_anything(handle):
                 self._c.notify(TurnDecision(decision="interrupt", reason=reason, at=self._c.now()))
+                reply = self._c.replying.active.get(handle)
+                if reply is not None and reply.message is not None:
+                    # Its timeline goes on with whatever answers it.
+                    self._c.user_turns.answering.pop(handle, None)
+                    unanswered.append((reply.message, reply.timeline))
                 self.cut(handle)
+        return unanswered
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is a speech, thought of or heard, that the user may interrupt."""
+        return any(handle.allow_interruptions for handle in self._handles())
 
     def _heard_anything(self, handle: SpeechHandle) -> bool:
         return bool(handle.chat_items)

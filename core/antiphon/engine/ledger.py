@@ -5,15 +5,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..text import cut_at_word
+from ..text import cut_at_word, word_boundaries
 from ..tts import TimedText
 
 CHARACTERS_PER_SECOND = 14.0
 """Of English speech at a usual pace (about 150 words a minute): used only where a TTS gives no word
 times and has not finished its audio, so that no better proportion is known."""
 
-_REACH = 80
-"""How far ahead a timed word is looked for in the text before it counts as not found."""
+_REACH = 40
+"""How many characters ahead a timed word is looked for in the text, at the least."""
+_SPOKEN_OUT = 20
+"""How many more for each word that was not found before it: "1999" is spoken in three."""
 
 
 @dataclass(slots=True)
@@ -42,9 +44,11 @@ class Ledger:
 
     __slots__ = (
         "_cursor",
+        "_floor",
         "_linked",
         "_origin",
         "_spans",
+        "_unfound",
         "_words",
         "complete",
         "generated",
@@ -60,6 +64,9 @@ class Ledger:
         """Whether all text has its audio."""
         self._origin = 0.0
         self._cursor = 0
+        self._floor = 0
+        self._unfound = 0
+        """Timed words in a row that do not stand in the text."""
         self._linked = True
         self._spans: list[_Span] = []
         self._words: list[tuple[float, float, int]] = []
@@ -92,18 +99,40 @@ class Ledger:
         text = timed.text.strip()
         if not text:
             return
-        floor = self._words[-1][2] if self._words else 0
+        floor = max(self._words[-1][2] if self._words else 0, self._floor)
         if self._spans and self._spans[-1].end is not None:
             floor = max(floor, self._spans[-1].start)
-        start = self.generated.find(text, floor, floor + len(text) + _REACH)
-        if start < 0:
-            lowered = self.generated[floor : floor + len(text) + _REACH].lower()
-            found = lowered.find(text.lower())
-            if found < 0:
-                return
-            start = floor + found
+        start = self._find(text, floor)
+        if start is None:
+            self._unfound += 1
+            return
+        self._unfound = 0
         begin = self._origin + timed.start
         self._words.append((begin, max(begin, self._origin + timed.end), start + len(text)))
+
+    def _find(self, word: str, floor: int) -> int | None:
+        """Where a spoken word stands in the text.
+
+        Words that are written otherwise than spoken ("12th", "the twelfth") are not found; so one
+        that is may follow after as many others as were not found before it, and one more.
+        """
+        end = floor + len(word) + _REACH + _SPOKEN_OUT * self._unfound
+        window = self.generated[floor:end]
+        if word not in window:
+            window, word = window.lower(), word.lower()
+        start = window.find(word)
+        while start >= 0:
+            between = window[:start]
+            skipped = len(word_boundaries(between))
+            if not any(map(str.isalnum, between)):
+                return floor + start  # the next one: it need not end where the written word does
+            if skipped > 2 * self._unfound + 1:
+                return None
+            after = window[start + len(word) : start + len(word) + 1]
+            if not window[start - 1].isalnum() and not after.isalnum():
+                return floor + start
+            start = window.find(word, start + 1)
+        return None
 
     def finish(self) -> None:
         """All text has been voiced."""
@@ -116,9 +145,10 @@ class Ledger:
         """The TTS failed and is called again: the position in the text from which it owes audio."""
         self._end_span()
         position = 0
-        for _, ended, end in self._words:
-            if ended <= self.seconds + 0.001:
-                position = end
+        # What the failed call has announced and not made is not going to be heard.
+        self._words = [word for word in self._words if word[1] <= self.seconds + 0.001]
+        if self._words:
+            position = self._past_punctuation(self._words[-1][2])
         for span in self._spans[:-1]:
             if span.end is not None:
                 position = max(position, span.end)
@@ -130,7 +160,8 @@ class Ledger:
             last = self._spans[-1]
             last.end = max(last.start, min(position, len(self.generated)))
         self._origin = self.seconds
-        self._cursor = position
+        self._cursor = self._floor = position
+        self._unfound = 0
         self._spans.append(_Span(position, None, self.seconds))
         return position
 
@@ -145,14 +176,14 @@ class Ledger:
         if span is None or seconds <= 0:
             return Heard("", False)
         last = 0
-        later = False
-        for _, ended, end in self._words:
-            if ended <= seconds + 1e-6:
-                last = end
-            else:
-                later = True
+        known = False
+        for begin, ended, end in self._words:
+            if ended > seconds + 1e-6:
+                known = True
                 break
-        if self._words and (later or last >= span.start) and self._linked:
+            last = end
+            known = begin >= span.began - 1e-6
+        if known and self._linked:
             position = max(last, self._before(span))
             return Heard(self._cut(self._past_punctuation(position)), False)
         return Heard(self._cut(self._proportion(span, seconds)), True)

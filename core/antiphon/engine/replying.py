@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent, ModelSettings
 from ..chat import (
+    ChatContent,
     ChatContext,
     ChatItem,
     ChatMessage,
@@ -77,7 +78,11 @@ class Replying:
     @property
     def thinking(self) -> bool:
         """An LLM or a tool is at work on a reply (not merely queued behind other speech)."""
-        return any(reply.task is not None for reply in self.active.values())
+        return any(
+            reply.task is not None
+            and (reply.step is None or not reply.step.llm_done or bool(reply.step.calls))
+            for reply in self.active.values()
+        )
 
     # Beginning
 
@@ -143,8 +148,10 @@ class Replying:
                 self._c.post(self._queue_first, reply, lambda: _set(granted))
                 await granted
             await self._steps(reply, agent)
-        except asyncio.CancelledError:
-            raise
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            self._c.post(self._failed, reply, error)
         except Exception as error:
             self._c.post(self._failed, reply, error)
         else:
@@ -164,18 +171,32 @@ class Replying:
         except StopResponse:
             self._c.notify(ReplySkipped(reason="the hook wants no reply", at=self._c.now()))
             return False
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                raise
+            self._hook_failed(agent, error)
         except Exception as error:
-            self._c.log.error("on_user_turn_completed of %r failed", agent.id, exc_info=error)
-            self._c.post(self._c.report_error, error, "hook", True, "on_user_turn_completed")
+            self._hook_failed(agent, error)
         finally:
             scope.is_open = False
             current_scope.reset(token)
-        if message.content != before:
-            self._c.post(self._c.recorder.updated, message, agent._chat_ctx)
+            self._c.post(self._keep, message, before, agent)
         if message.id not in context:
             context.append(message)
         reply.turn_ctx = context
         return True
+
+    def _hook_failed(self, agent: Agent, error: BaseException) -> None:
+        self._c.log.error("on_user_turn_completed of %r failed", agent.id, exc_info=error)
+        self._c.post(self._c.report_error, error, "hook", True, "on_user_turn_completed")
+
+    def _keep(self, message: ChatMessage, before: ChatContent, agent: Agent) -> None:
+        """A hook may edit the message, and may put another context in the place of the agent's: the
+        message stays."""
+        if message.id not in agent._chat_ctx:
+            agent._chat_ctx.append(message)
+        if message.content != before:
+            self._c.recorder.updated(message, agent._chat_ctx)
 
     async def _steps(self, reply: Reply, agent: Agent) -> None:
         choice = reply.tool_choice if self._c.max_tool_steps else "none"
@@ -393,6 +414,12 @@ def _show_pending(context: ChatContext, pending: dict[str, Call]) -> None:
                 is_error=outcome is not None and outcome.is_error,
             ),
         )
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the running task: user code may raise `CancelledError` too."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _set(future: asyncio.Future[None]) -> None:

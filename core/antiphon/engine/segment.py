@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,19 @@ class SegmentState(Enum):
     DONE = auto()
 
 
+@dataclass(slots=True)
+class _Rewound:
+    """What was known when a transport that cannot pause was cleared in place of it. In samples."""
+
+    part: str
+    base: int
+    pushed: int
+    sent: list[AudioFrame]
+    returned: int = 0
+    """Frames that were put back."""
+    exact: bool = True
+
+
 class Segment:
     """Holds a segment's text, its audio that waits to be played, and its ledger."""
 
@@ -48,6 +62,7 @@ class Segment:
         "_played_out",
         "_rate",
         "_resampler",
+        "_rewound",
         "_room",
         "_sent",
         "agent",
@@ -124,6 +139,7 @@ class Segment:
         self._sent: deque[AudioFrame] = deque()
         self._parts = 0
         self._base = 0
+        self._rewound: _Rewound | None = None
         self._played_out: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
@@ -263,9 +279,16 @@ class Segment:
         if played is None:
             # The transport has nothing of it left: it has run dry, all that was pushed was played.
             samples = self.pushed
+        elif self._rewound is not None and played.segment == self._rewound.part:
+            samples = self._rewound.base + played.samples
         else:
             samples = self._base + (played.samples if played.segment == self.part else 0)
         return samples / self._rate
+
+    @property
+    def pushed_seconds(self) -> float:
+        """Seconds of its audio that were given to the transport, what it gave back not counted."""
+        return self.pushed / self._rate
 
     def remember(self, frame: AudioFrame) -> None:
         """Keeps a pushed frame until it has surely been played, for an emulated pause."""
@@ -275,18 +298,44 @@ class Segment:
 
     def rewind(self, played: Played | None) -> None:
         """Puts back what the transport has cleared unplayed, to be pushed again."""
-        done = played.samples if played is not None and played.segment == self.part else 0
-        unplayed = self.pushed - self._base - done
+        rewound = _Rewound(self.part, self._base, self.pushed, list(self._sent))
+        if played is None:
+            samples = rewound.pushed - rewound.base
+        else:
+            samples = played.samples if played.segment == rewound.part else 0
+        self._put_back(rewound, samples)
+        rewound.exact = played is None or played.exact
+        self._rewound = rewound
+        self._sent.clear()
+        self._parts += 1
+
+    def correct(self, played: Played) -> None:
+        """Takes a better figure for the audio played before the pause that it is in."""
+        rewound = self._rewound
+        if rewound is None or played.segment != rewound.part or rewound.exact:
+            return
+        for _ in range(rewound.returned):
+            self._frames.popleft()
+        self._put_back(rewound, played.samples)
+        rewound.exact = played.exact
+
+    def _put_back(self, rewound: _Rewound, played: int) -> None:
+        unplayed = max(rewound.pushed - rewound.base - played, 0)
         back: deque[AudioFrame] = deque()
-        while unplayed > 0 and self._sent:
-            frame = self._sent.pop()
+        for frame in reversed(rewound.sent):
+            if unplayed <= 0:
+                break
             if frame.samples > unplayed:
-                data = frame.data[-2 * unplayed :]
-                frame = AudioFrame(data, frame.sample_rate)
+                frame = AudioFrame(frame.data[-2 * unplayed :], frame.sample_rate)
             back.appendleft(frame)
             unplayed -= frame.samples
         self._frames.extendleft(reversed(back))
-        self._sent.clear()
-        self._base += done
-        self.pushed = self._base
-        self._parts += 1
+        rewound.returned = len(back)
+        self._base = self.pushed = rewound.base + played
+
+    @property
+    def rewound_part(self) -> str | None:
+        """What the transport knew it by before a pause of which it may still tell more; None when
+        all is known."""
+        rewound = self._rewound
+        return None if rewound is None or rewound.exact else rewound.part

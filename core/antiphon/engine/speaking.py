@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..transport import Played, Transport
@@ -22,6 +23,15 @@ SETTLE = 0.25
 """Seconds to wait for a better playout position from a transport that reports one."""
 
 
+@dataclass(slots=True)
+class _Settling:
+    """A segment that was cut, and may still turn out to have been heard a little less or more."""
+
+    segment: Segment
+    seconds: float
+    timer: asyncio.TimerHandle
+
+
 class Speaking:
     """The queue for the floor, and the segment that has it."""
 
@@ -32,7 +42,7 @@ class Speaking:
         self.current: Segment | None = None
         self.paused = False
         self._timer: asyncio.TimerHandle | None = None
-        self._settling: dict[str, tuple[Segment, asyncio.TimerHandle]] = {}
+        self._settling: dict[str, _Settling] = {}
         self._waiting_settled: list[asyncio.Future[None]] = []
         self.transport: Transport | None = None
         self._emulate_pause = False
@@ -73,7 +83,7 @@ class Speaking:
 
     def settling(self, handle: SpeechHandle) -> bool:
         """Whether it is not known yet what was heard of a part of this speech."""
-        return any(segment.handle is handle for segment, _ in self._settling.values())
+        return any(entry.segment.handle is handle for entry in self._settling.values())
 
     def segments(self) -> list[Segment]:
         """The one with the floor, then those that wait."""
@@ -145,9 +155,12 @@ class Speaking:
             self._wake_in(transport.buffered())
 
     def _wake_in(self, delay: float) -> None:
+        at = self._loop.time() + max(delay, 0.0)
         if self._timer is not None:
+            if self._timer.when() <= at + 1e-9:
+                return  # it looks again when it fires: no new timer for every piece of audio
             self._timer.cancel()
-        self._timer = self._loop.call_later(max(delay, 0.0), self._c.post, self._on_timer)
+        self._timer = self._loop.call_at(at, self._c.post, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -229,34 +242,37 @@ class Speaking:
             self._c.segments.on_done(segment, segment.ledger.all_text(), interrupted=True)
             return
         if was_paused and self._emulate_pause:
-            self._settle(segment, None, exact=True)
+            self._settle(segment, segment.pushed_seconds, segment.rewound_part)
             return
         played = self.transport.clear()
         if was_paused:
             self.transport.resume()
         exact = played is None or played.exact
-        waits = not exact and self.transport.capabilities.position == "reported"
-        self._settle(segment, played, exact=exact or not waits)
+        self._settle(segment, segment.played_seconds(played), None if exact else segment.part)
 
-    def _settle(self, segment: Segment, played: Played | None, *, exact: bool) -> None:
-        seconds = segment.played_seconds(played)
-        if exact:
+    def _settle(self, segment: Segment, seconds: float, part: str | None) -> None:
+        """Records what was heard, or waits for a better figure about `part`."""
+        assert self.transport is not None
+        if part is None or self.transport.capabilities.position != "reported":
             self._c.segments.on_done(segment, segment.ledger.heard(seconds), interrupted=True)
             return
-        timer = self._loop.call_later(
-            SETTLE, self._c.post, self._on_played, Played(segment.part, 0, False), seconds
-        )
-        self._settling[segment.part] = (segment, timer)
+        timer = self._loop.call_later(SETTLE, self._c.post, self._settle_now, part)
+        self._settling[part] = _Settling(segment, seconds, timer)
 
-    def _on_played(self, played: Played, seconds: float | None = None) -> None:
-        entry = self._settling.pop(played.segment, None)
-        if entry is None:
-            return
-        segment, timer = entry
-        timer.cancel()
-        if seconds is None:
-            seconds = segment.played_seconds(played)
-        self._c.segments.on_done(segment, segment.ledger.heard(seconds), interrupted=True)
+    def _on_played(self, played: Played) -> None:
+        entry = self._settling.get(played.segment)
+        if entry is not None:
+            entry.seconds = entry.segment.played_seconds(played)
+            if played.exact:
+                self._settle_now(played.segment)
+        elif self.paused and self.current is not None:
+            self.current.correct(played)
+
+    def _settle_now(self, part: str) -> None:
+        entry = self._settling.pop(part)
+        entry.timer.cancel()
+        heard = entry.segment.ledger.heard(entry.seconds)
+        self._c.segments.on_done(entry.segment, heard, interrupted=True)
         if not self._settling:
             for waiter in self._waiting_settled:
                 if not waiter.done():
@@ -273,6 +289,6 @@ class Speaking:
     def aclose(self) -> None:
         """Stops the timers."""
         self._cancel_timer()
-        for _, timer in self._settling.values():
-            timer.cancel()
+        for entry in self._settling.values():
+            entry.timer.cancel()
         self._settling.clear()

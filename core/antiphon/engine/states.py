@@ -54,8 +54,15 @@ class States:
         both_silent = self.agent == "listening" and self.user == "listening"
         if both_silent and self._away_after is not None and not self._c.closing_begun:
             self._away = self._c.loop.call_later(
-                self._away_after, self._c.post, self.set_user, "away"
+                self._away_after, self._c.post, self._go_away
             )
+
+    def _go_away(self) -> None:
+        if self._c.tool_calls.running:
+            # The user waits for one that runs on although its reply was interrupted.
+            self._watch_away()
+        else:
+            self.set_user("away")
 
     def close(self) -> None:
         """Stops the timer."""

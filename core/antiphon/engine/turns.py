@@ -6,6 +6,7 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
+from ..audio import AudioFrame
 from ..chat import ChatContext, ChatMessage
 from ..events import (
     TranscriptDropped,
@@ -196,7 +197,7 @@ class Turns:
 
     def _on_partial(self, event: Partial) -> None:
         text = event.text.strip()
-        late = self._finals.late is not None and self.voice is Voice.SILENT and not self._texts
+        late = self._c.hearing.has_vad and self._silent_since_late()
         if not text or late or self._finals.forgets(None, self._loop.time(), FINAL_BOUND):
             return
         self._partial = text
@@ -210,7 +211,7 @@ class Turns:
                 # Nobody but the STT hears this speech: it goes on while such words come.
                 self._cancel_deadline()
             self._wait_for_final(self._loop.time())
-        self.barge_in.words_came()
+        self.barge_in.words_came(final=False)
 
     def _on_final(self, event: Final, covered_until: float | None) -> None:
         text = event.text.strip()
@@ -218,10 +219,8 @@ class Turns:
         reach = self._finals.take(event, covered_until, now)
         if self._finals.forgets(reach, now, FINAL_BOUND):
             return
-        since = self._finals.late.until if self._finals.late is not None else 0.0
-        quiet = self.voice is Voice.SILENT and not self._texts
-        silent_since_then = quiet and (self.began is None or self.began <= since + _EPSILON)
-        if self._finals.belongs_to_late(reach, event, silent_since_then=silent_since_then):
+        silent = self._silent_since_late()
+        if self._finals.belongs_to_late(reach, event, silent_since_then=silent):
             self._correct(text, over=event.flushed)
             return
         self._partial = ""
@@ -242,12 +241,19 @@ class Turns:
             self.last_voiced = covered_until if covered_until is not None else now
             self._c.states.user_speaks(False)
         if text:
-            self.barge_in.words_came()
+            self.barge_in.words_came(final=True)
         self.barge_in.finalised()
         if covers and self._committing:
             self._commit("committed by hand")
         else:
             self._consider()
+
+    def _silent_since_late(self) -> bool:
+        """Whether the user has said nothing since a turn that did not wait for its final."""
+        late = self._finals.late
+        if late is None or self.voice is Voice.SPEAKING or self._texts:
+            return False
+        return self.began is None or self.began <= late.until + _EPSILON
 
     def _covered(self, reach: Reach) -> bool:
         """Whether no final is due any more for what the user has said."""
@@ -317,7 +323,10 @@ class Turns:
             if self._judged != words:
                 self._cancel_detection()
                 self._judged = words
-                self._detection = self._c.tasks.start(self._detect(words), "turn detector")
+                self._detection = self._c.tasks.start(
+                    self._detect(words, self._c.hearing.utterance(self.began or 0.0)),
+                    "turn detector",
+                )
             if self._detection is not None:
                 return
         delay = self._delay if self._delay is not None else self._min_delay()
@@ -327,12 +336,11 @@ class Turns:
         else:
             self._endpoint = self._loop.call_at(at, self._c.post, self._on_endpoint)
 
-    async def _detect(self, words: str) -> None:
+    async def _detect(self, words: str, audio: AudioFrame | None) -> None:
         detector = self._c.slots.get(self._c.agent, "turn_detector")
         settings = self._c.turn_settings
         context: ChatContext = self._c.agent._chat_ctx.copy()
         context.add_message(role="user", content=words)
-        audio = self._c.hearing.utterance(self.began or 0.0)
         try:
             probability = await detector.end_of_turn(context, audio)
         except Exception as error:
@@ -406,7 +414,13 @@ class Turns:
         timeline.last_voiced = None if voiced is None else self._c.since_start(voiced)
         timeline.vad_end = vad_end
         timeline.stt_final = None if final_at is None else self._c.since_start(final_at)
-        message = self._c.user_turns.take(text, timeline, may_interrupt=self.barge_in.counts(text))
+        message = self._c.user_turns.take(
+            text,
+            timeline,
+            may_interrupt=self.barge_in.counts(text),
+            ignored=self.barge_in.ignores(text),
+        )
+        self.barge_in.turn_came()
         if interim:
             now = self._loop.time()
             until = voiced if voiced is not None else now
@@ -461,6 +475,7 @@ class Turns:
         self._c.hearing.finalised(now)
         self._finals.cover(now)
         self.barge_in.finalised()
+        self.barge_in.turn_was_empty()
 
     def clear(self) -> None:
         """Begins a new turn."""
@@ -475,7 +490,6 @@ class Turns:
         self._vad_end = None
         self._final_at = None
         self.last_voiced = None
-        self._finals.late = None
 
     def take_trailing(self) -> str:
         """The words of a turn that the end of the session cuts off."""

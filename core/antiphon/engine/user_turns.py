@@ -44,15 +44,23 @@ class UserTurns:
             framework=self._c.mailbox.spent,
         )
 
-    def take(self, text: str, timeline: Timeline, *, may_interrupt: bool) -> ChatMessage:
-        """Records a user turn, which is never lost from here on, and sees to its answer."""
+    def take(
+        self, text: str, timeline: Timeline, *, may_interrupt: bool, ignored: bool = False
+    ) -> ChatMessage:
+        """Records a user turn, which is never lost from here on, and sees to its answer.
+
+        One with too few words to interrupt what is heard gets none; nor does one of `ignored` words
+        alone while something is being answered.
+        """
         self.timelines.append(timeline)
         speaks = self._c.speaking.audible or self._c.speaking.paused
         segment = self._c.speaking.current
         uninterruptible = segment is not None and not segment.handle.allow_interruptions
         yields = self._c.turn_settings.interruptions and not uninterruptible
         answered = True
-        if speaks and yields and not may_interrupt:
+        if yields and not may_interrupt and speaks:
+            answered = False
+        elif yields and ignored and self._c.interrupting.pending:
             answered = False
         elif yields:
             self._c.interrupting.for_user()
@@ -94,6 +102,9 @@ class UserTurns:
         for reply in list(self._c.replying.active.values()):
             if reply.message is message and not self._c.speaking.audible:
                 timeline = reply.timeline
+                self.answering.pop(reply.handle, None)
+                if timeline is not None:
+                    timeline.text = text
                 self._c.interrupting.cut(reply.handle)
                 message.content = text
                 self._c.recorder.updated(message, self._c.agent._chat_ctx)

@@ -39,7 +39,7 @@ class Invoice(TypedDict):
 
 INVOICES: dict[str, Invoice] = {
     "4016": {"amount": 42.0, "due": "2026-09-30", "status": "paid"},
-    "4017": {"amount": 184.5, "due": "2026-10-31", "status": "overdue"},
+    "4017": {"amount": 184.0, "due": "2026-10-31", "status": "overdue"},
     "4018": {"amount": 99.0, "due": "2026-12-15", "status": "open"},
 }
 """By number."""

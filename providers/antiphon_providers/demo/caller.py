@@ -47,7 +47,7 @@ LINES = (
         "barge_in",
         "No, wait, I meant invoice four zero one eight.",
         after="agent_speaking",
-        delay=3.0,
+        delay=3.6,
     ),
     Line("thanks", "Thank you, that is all."),
     Line("goodbye", "Goodbye."),

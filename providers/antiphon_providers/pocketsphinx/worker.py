@@ -32,9 +32,7 @@ def main() -> None:
         try:
             answer = _answer(models, streams, header, payload)
         except Exception as error:
-            ears = streams.pop(stream, None)
-            if ears is not None:
-                models.close(ears)
+            streams.pop(stream, None)  # its decoders may be broken: they are not kept
             answer = {"error": f"{type(error).__name__}: {error}"}
         if answer is not None:
             io.send({"id": stream, **answer})

