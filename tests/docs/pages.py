@@ -35,7 +35,9 @@ from antiphon.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 _PROCESS = Path(__file__).with_name("page_process.py")
-_FENCE = re.compile(r"^(?P<fence>`{3,})(?P<language>\S*)[^\n]*\n(?P<code>.*?)^(?P=fence)\s*$", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<fence>`{3,})(?P<language>\S*)[^\n]*\n(?P<code>.*?)^(?P=fence)\s*$", re.M | re.S
+)
 _COMMENT = re.compile(r"<!--\s*([a-z ]+?):\s*(.*?)\s*-->", re.S)
 _SECONDS = 110
 

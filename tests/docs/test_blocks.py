@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,20 @@ def anchors(page: Path) -> set[str]:
     """The anchors that GitHub makes of a page's headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_quotes_what_the_picture_shows() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    picture = (ROOT / "docs" / "images" / "demo.svg").read_text(encoding="utf-8")
+    shown = re.sub(r"<[^>]*>", "", html.unescape(picture)).replace("\xa0", " ")
+    heard = re.search(r"In the picture above: `([^`]+)`", readme)
+    waits = re.search(r"waits (\S+ s) for an answer \(median of (\d+ turns)\)", readme)
+    share = re.search(r"you see included, is (\d+) ms of CPU", readme)
+    assert heard is not None and waits is not None and share is not None
+    assert f"{heard[1]} … (interrupted; unheard: " in shown
+    assert f"median latency {waits[1]} over {waits[2]}" in shown
+    took = re.search(r"the framework itself took ([\d.]+) ms \(median", shown)
+    assert took is not None and round(float(took[1])) == int(share[1])
 
 
 # The runner itself: it has to notice what is wrong.

@@ -36,7 +36,9 @@ def read(name: str) -> str:
 def section(text: str, heading: str) -> str:
     """What stands under a heading, up to the next one that is not below it."""
     level = heading.partition(" ")[0]
-    match = re.search(rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.M | re.S)
+    match = re.search(
+        rf"^{re.escape(heading)}$(.*?)(?=^#{{1,{len(level)}}} |\Z)", text, re.M | re.S
+    )
     assert match is not None, f"there is no heading {heading!r}"
     return match[1]
 
@@ -46,8 +48,6 @@ def entries(text: str) -> set[str]:
     cells = re.findall(r"^\| ?((?:\\\||[^|\n])*)\|", text, re.M)
     spans = [span for cell in cells for span in re.findall(r"`([^`]+)`", cell)]
     return {re.match(r"[-\w.]*", span)[0] for span in spans}  # type: ignore[index]
-
-
 
 
 @pytest.mark.parametrize("name", antiphon.__all__)
@@ -70,14 +70,14 @@ def test_every_name_of_the_testing_kit_has_an_entry(name: str) -> None:
 ERRORS = {
     name: value
     for name, value in vars(errors).items()
-    if inspect.isclass(value) and issubclass(value, Exception) and value.__module__ == errors.__name__
+    if inspect.isclass(value)
+    and issubclass(value, Exception)
+    and value.__module__ == errors.__name__
 }
 
 
 def test_errors_and_what_they_inherit_are_those_of_the_table() -> None:
-    rows = re.findall(
-        r"^\| `(\w+)` \|([^|]*)\|", section(read("reference.md"), "## Errors"), re.M
-    )
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", section(read("reference.md"), "## Errors"), re.M)
     builtins = {
         name: [base.__name__ for base in value.__bases__ if base.__module__ == "builtins"]
         for name, value in ERRORS.items()
@@ -143,7 +143,6 @@ def test_every_member_of_a_session_has_an_entry() -> None:
     names = {name for name in dir(antiphon.AgentSession) if not name.startswith("_")}
     missing = {name for name in names if not re.search(rf"`{name}\b", text)}
     assert missing <= {"update_tools"}, missing
-
 
 
 def commands(group: Any, path: str) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Hearing:
         self.ear: Ear | None = None
         self._change: asyncio.TimerHandle | None = None
         self._warned = False
+        self._closed = False
         self._vad_failed_at: float | None = None
         self._examples: dict[str, None] = {}
         self._texts: dict[str, None] = {}
@@ -63,6 +64,8 @@ class Hearing:
 
     def audio(self, frame: AudioFrame) -> None:
         """A frame from the transport."""
+        if self._closed:
+            return
         if frame.channels != 1:
             frame = to_mono(frame)
         stream = self._vad_stream
@@ -371,6 +374,7 @@ class Hearing:
 
     def close(self) -> None:
         """Stops listening."""
+        self._closed = True
         if self._change is not None:
             self._change.cancel()
             self._change = None

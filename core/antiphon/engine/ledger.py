@@ -186,7 +186,8 @@ class Ledger:
         if known and self._linked:
             position = max(last, self._before(span))
             return Heard(self._cut(self._past_punctuation(position)), False)
-        return Heard(self._cut(self._proportion(span, seconds)), True)
+        position = self._proportion(span, seconds)
+        return Heard(self._cut_before_space(position, span.start), True)
 
     def all_text(self) -> Heard:
         """Everything generated so far, for a segment without a voice."""
@@ -209,16 +210,25 @@ class Ledger:
                 position = max(position, candidate.end)
         return position
 
-    def _proportion(self, span: _Span, seconds: float) -> int:
+    def _proportion(self, span: _Span, seconds: float) -> float:
+        """A position in the text, the pause after each word counted as one character of it."""
         if not self._linked and self.complete:
             # A node changed the text: only the whole can be compared with the whole.
-            return int(len(self.generated) * seconds / max(self.seconds, 1e-9))
+            return (len(self.generated) + 1) * seconds / max(self.seconds, 1e-9)
         if span.ended is not None and span.end is not None:
             share = (seconds - span.began) / max(span.ended - span.began, 1e-9)
-            return span.start + int((span.end - span.start) * min(share, 1.0))
+            return span.start + (span.end - span.start + 1) * min(share, 1.0)
         length = (span.end if span.end is not None else len(self.generated)) - span.start
-        guess = int((seconds - span.began) * CHARACTERS_PER_SECOND)
+        guess = (seconds - span.began) * CHARACTERS_PER_SECOND
         return span.start + min(length, guess)
+
+    def _cut_before_space(self, position: float, least: int) -> str:
+        """As `_cut`, but a word beyond `least` counts only when the space after it is past too."""
+        text, end = self.generated, cut_at_word(self.generated, int(position + 1e-6))
+        spaced = text[end : end + 1].isspace() or end == len(text)
+        if end > least and spaced and position + 1e-6 < end + 1:
+            end = cut_at_word(text, end - 1)
+        return text[:end]
 
     def _cut(self, position: int) -> str:
         return self.generated[: cut_at_word(self.generated, position)]

@@ -95,7 +95,7 @@ class IntakeAgent(Agent):
     def _next(caller: Caller) -> Handoff | str:
         if not caller.complete:
             return "recorded"
-        return handoff(CustomerServiceAgent(), returns="recorded; customer service takes over")
+        return handoff(CustomerServiceAgent(), returns="complete")
 
 
 class CustomerServiceAgent(Agent):
