@@ -340,6 +340,10 @@ _BATCH = {"stt": "recognize", "tts": "speak"}
 
 def check_slot_value(value: Any, slot: SlotName) -> None:
     """Raises `ModelStringError` or `ConfigurationError` for what cannot fill a slot."""
+    if isinstance(value, type):
+        raise ConfigurationError(
+            f"{slot}=… got the class {value.__name__}; make a slot of it: {value.__name__}(…)"
+        )
     if value is None or hasattr(value, _SEAMS[slot]) or hasattr(value, _BATCH.get(slot, "chat")):
         return
     if isinstance(value, str | Model):

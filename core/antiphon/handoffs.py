@@ -33,8 +33,11 @@ def handoff(agent: Agent, *, returns: Any = None, context: ContextChoice | None 
     `context` says what the new agent is shown of the conversation so far, evaluated at the switch;
     None leaves the context it was made with (`"fresh"` for one made without).
 
-    Raises `ConfigurationError` for a context that is none of these.
+    Raises `ConfigurationError` for a context that is none of these, and for what is no agent.
     """
+    from .agent import check_agent
+
+    check_agent(agent, "handoff(…)")
     if isinstance(context, str):
         _check(context)
     return Handoff(agent, returns, context)

@@ -28,7 +28,13 @@ class Listeners:
         self._listeners: dict[str, list[Listener]] = {}
 
     def add(self, name: str, listener: Listener) -> None:
-        """Subscribes. Raises `ValueError` for an unknown name, `TypeError` for an `async def`."""
+        """Subscribes. Raises what `check` raises."""
+        self.check(name, listener)
+        self._listeners.setdefault(name, []).append(listener)
+
+    @staticmethod
+    def check(name: str, listener: Listener) -> None:
+        """Raises `ValueError` for an unknown name, `TypeError` for an `async def`."""
         from .events import EVENTS
 
         names = [event.name for event in EVENTS]
@@ -37,12 +43,12 @@ class Listeners:
                 f"a session has no event {name!r} (it has: {', '.join(sorted(names))})"
                 + did_you_mean(name, names)
             )
-        if inspect.iscoroutinefunction(listener):
+        call = getattr(listener, "__call__", None)  # noqa: B004 - is it an `async def`?
+        if inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(call):
             raise TypeError(
                 f"the listener {_name(listener)} for {name!r} is an `async def`; give a plain "
                 "function that starts a task: `asyncio.create_task(…)`"
             )
-        self._listeners.setdefault(name, []).append(listener)
 
     def remove(self, name: str, listener: Listener) -> None:
         """Unsubscribes. Raises `ValueError` when it was not subscribed."""
@@ -120,6 +126,7 @@ class EventSource:
             self._listeners.remove(event, only)
             listener(value)
 
+        self._listeners.check(event, listener)
         self._listeners.add(event, only)
 
     def off(self, event: str, listener: Listener) -> None:

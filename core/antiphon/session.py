@@ -18,7 +18,7 @@ from .agent import (
     check_slot_value,
 )
 from .built_slots import BuiltSlots
-from .errors import ConfigurationError, SessionClosed, TransportError
+from .errors import ConfigurationError, SessionClosed, TransportError, did_you_mean
 from .given import NOT_GIVEN, Maybe
 from .listeners import EventSource
 from .scopes import open_scope
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 UserdataT = TypeVar("UserdataT")
 T = TypeVar("T")
+
+_ROOM_OPTIONS = ("room_options", "room_input_options", "room_output_options", "record")
+"""Accepted by `start` everywhere, and used where there is a room."""
 
 
 class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
@@ -119,9 +122,12 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         `TransportError` when there is no way to connect, `RuntimeError` when the session is
         running already.
         """
-        if ignored.keys() - {"room_options", "room_input_options", "room_output_options", "record"}:
-            name = next(iter(ignored))
-            raise TypeError(f"AgentSession.start() has no argument {name!r}")
+        for name in ignored:
+            if name not in _ROOM_OPTIONS:
+                known = ("agent", "transport", "room", *_ROOM_OPTIONS)
+                raise TypeError(
+                    f"AgentSession.start() has no argument {name!r}{did_you_mean(name, known)}"
+                )
         if self._conversation is not None:
             state = "has been closed" if self._conversation.closing_begun else "is running already"
             raise RuntimeError(f"this session {state}; make a new AgentSession for another call")

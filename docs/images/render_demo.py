@@ -3,7 +3,8 @@
     python docs/images/render_demo.py
 
 Runs the demo (a minute, in real time) on a terminal of its own and keeps what it prints, colours
-included. On Linux and macOS only: it needs a pseudo-terminal.
+included. On Linux and macOS only: it needs a pseudo-terminal. The README quotes some of it: a test
+says what to bring up to date there.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def test_every_member_of_a_session_has_an_entry() -> None:
 
 
 def commands(group: Any, path: str) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             found |= commands(command, f"{path} {name}")

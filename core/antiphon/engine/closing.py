@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
 from ..events import CloseEvent
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .conversation import Conversation
 
 DRAIN = 30.0
+TOOLS = 5.0
 ON_EXIT = 5.0
 TRAILING = 2.0
 STREAMS = 1.0
@@ -42,6 +43,7 @@ class Closing:
         self.closed: asyncio.Future[None] = conversation.loop.create_future()
         self._task: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None
+        self._heard: asyncio.Future[None] | None = None
         self.exit_scope: Scope | None = None
 
     @property
@@ -62,10 +64,13 @@ class Closing:
         self.reason = reason
         self.error = error
         self.drain = drain
+        self.exit_scope = self._c.switching.exit_scope
         self._task = self._c.loop.create_task(self._run(), name="close")
 
     def advance(self) -> None:
-        """Wakes the drain when nothing is left to be played."""
+        """Wakes the drain when nothing is left to be played, or to be heard."""
+        if self._heard is not None and not self._heard.done() and not self._c.turns.in_progress:
+            self._heard.set_result(None)
         if self._idle is None or self._idle.done():
             return
         if not self.drain or (self._c.speaking.idle and self._c.replying.idle):
@@ -79,8 +84,15 @@ class Closing:
             c.log.error("draining failed", exc_info=error)
         self.stage = Stage.CLOSING
         c.post(self._cut)
-        stragglers = await c.tasks.aclose(STREAMS)
-        for name in stragglers:
+        await c.speaking.settled()
+        tools = c.tool_calls.abandon("the session closed before the tool ended")
+        running: set[asyncio.Task[Any]] = set()
+        if tools:
+            _, running = await asyncio.wait(tools, timeout=TOOLS)
+        for tool in tools:
+            if tool in running:
+                c.log.warning("%s did not stop within %g s", tool.get_name(), TOOLS)
+        for name in await c.tasks.aclose(STREAMS, leave=running):
             c.log.warning("%s did not stop within %g s", name, STREAMS)
         if c.transport is not None:
             try:
@@ -99,20 +111,48 @@ class Closing:
         c = self._c
         if self.drain:
             await self._until_idle(DRAIN, "what was queued to be said")
-        else:
+        if not self.drain:
             c.post(c.interrupting.everything)
-        agent = c.agent
-        if type(agent).on_exit is not Agent.on_exit or "on_exit" in vars(agent):
-            self.exit_scope = scope = Scope("on_exit", agent)
-            hook = c.tasks.start(c.run_hook(agent.on_exit, scope), f"on_exit of {agent.id}")
+        await self._hear_out()
+        hook = self._exit(c.agent)
+        if hook is not None:
             done, _ = await asyncio.wait({hook}, timeout=ON_EXIT)
             if not done:
-                c.log.warning("on_exit of %r took more than %g s", agent.id, ON_EXIT)
+                c.log.warning("on_exit of %r took more than %g s", c.agent.id, ON_EXIT)
                 hook.cancel()
-            scope.is_open = False
-            self.drain = self.drain or self.reason != "error"
+            if self.exit_scope is not None:
+                self.exit_scope.is_open = False
+            self.drain = True
             await self._until_idle(DRAIN, "what on_exit says")
+            await self._hear_out()
         c.post(self._trailing)
+
+    def _exit(self, agent: Agent) -> asyncio.Task[None] | None:
+        """Runs `on_exit`, unless a switch that was under way has begun to."""
+        switching = self._c.switching
+        if switching.exit_task is not None or switching.exited:
+            return switching.exit_task
+        if type(agent).on_exit is Agent.on_exit and "on_exit" not in vars(agent):
+            return None
+        self.exit_scope = scope = Scope("on_exit", agent)
+        return self._c.tasks.start(
+            self._c.run_hook(agent.on_exit, scope), f"on_exit of {agent.id}"
+        )
+
+    async def _hear_out(self) -> None:
+        """Has the STT finalise what the user has said: it becomes a turn, recorded and no more."""
+        c = self._c
+        if not c.turns.in_progress and (c.hearing.has_vad or not c.hearing.has_stt):
+            return
+        self._heard = c.loop.create_future()
+        c.post(c.turns.commit_now)
+        try:
+            async with asyncio.timeout(TRAILING):
+                await self._heard
+        except TimeoutError:
+            c.log.warning("the last words of the user were not recognised within %g s", TRAILING)
+        finally:
+            self._heard = None
 
     async def _until_idle(self, bound: float, what: str) -> None:
         self._idle = self._c.loop.create_future()
@@ -134,6 +174,5 @@ class Closing:
         c = self._c
         c.interrupting.everything()
         c.switching.abandon()
-        c.tool_calls.abandon("the session closed before the tool ended")
         c.hearing.close()
         c.turns.close()

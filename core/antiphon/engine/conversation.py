@@ -20,7 +20,7 @@ from ..scopes import Scope, current_scope
 from ..tools import Tool, collect_tools
 from ..transport import Transport
 from ..turn_handling import TurnHandling, Turns, resolve
-from .closing import Closing
+from .closing import Closing, Stage
 from .failures import Failures
 from .hearing import Hearing
 from .interrupting import Interrupting
@@ -139,6 +139,8 @@ class Conversation:
         token = current_scope.set(None)
         failures = self.listeners.deliver(event)
         current_scope.reset(token)
+        if self.closing.stage is Stage.CLOSED:
+            failures.clear()  # they have been logged; nothing follows the close event
         for listener, error in failures:
             name = getattr(listener, "__qualname__", repr(listener))
             self.notify(

@@ -29,6 +29,8 @@ class Failures:
             self._c.log.info("%s: %s", source, error)
         else:
             self._c.log.warning("%s: %s", source, error)
+        if self._c.closing.closed.done():
+            return
         self._c.notify(
             ErrorEvent(
                 error=error, source=source, recoverable=recoverable, detail=detail, at=self._c.now()

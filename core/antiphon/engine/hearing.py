@@ -170,15 +170,17 @@ class Hearing:
         vad = self._c.slots.get(agent, "vad")
         if vad is self._vad and (vad is None or self._vad_stream is not None):
             return
-        if self._vad_stream is not None:
-            self._vad_stream.close()
-            self._vad_stream = None
+        old, self._vad_stream = self._vad_stream, None
+        if old is not None:
+            old.close()
         self._vad = vad
         self._vad_resampler = None
         if vad is not None:
             self._vad_rates = vad.capabilities.sample_rates
             self._vad_stream = vad.stream(self._on_vad)
-        elif self._c.slots.get(agent, "stt") is not None:
+        if old is not None:
+            self._c.turns.vad_changed(old.voiced_until)
+        if vad is None and self._c.slots.get(agent, "stt") is not None:
             self._c.log.info(
                 "agent %r has no vad: turns come from the stt, and barge-in from its first words",
                 agent.id,
@@ -295,7 +297,7 @@ class Hearing:
             voiced_until = self._vad_stream.voiced_until
             self._vad_stream.close()
             self._vad_stream = self._vad.stream(self._on_vad)
-            self._c.turns.vad_failed(voiced_until)
+            self._c.turns.vad_changed(voiced_until)
 
     async def _listen(self, ear: Ear) -> None:
         attempt = 0

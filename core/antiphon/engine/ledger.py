@@ -159,6 +159,8 @@ class Ledger:
         if self._spans:
             last = self._spans[-1]
             last.end = max(last.start, min(position, len(self.generated)))
+        while position < len(self.generated) and self.generated[position].isspace():
+            position += 1
         self._origin = self.seconds
         self._cursor = self._floor = position
         self._unfound = 0

@@ -100,6 +100,10 @@ class Requests:
     ) -> SpeechHandle:
         """Queues a text for the agent that the scope, or the moment, says."""
         c = self._c
+        if not isinstance(text, str) and not hasattr(text, "__aiter__"):
+            raise TypeError(
+                f"session.say(…) got {text!r}; give a text, or an async iterable of texts"
+            )
         handle = self.new_handle("say", allow_interruptions=allow_interruptions)
         overrides = dict(tts) if tts else None
 

@@ -94,7 +94,9 @@ class Switching:
         self.queue: deque[Switch] = deque()
         self.enter_scope: Scope | None = None
         self._enter_task: asyncio.Task[None] | None = None
-        self._exit_scope: Scope | None = None
+        self.exit_scope: Scope | None = None
+        self.exit_task: asyncio.Task[None] | None = None
+        """Runs `on_exit` of the active agent, for a switch."""
         self._exit_done = False
         self.held: list[tuple[SpeechHandle, Callable[[Agent], None]]] = []
         """Speech asked for from outside: it belongs to the agent that will be active."""
@@ -114,6 +116,11 @@ class Switching:
     def window_open(self) -> bool:
         """From the decision to hand over until the new agent is active."""
         return bool(self.queue)
+
+    @property
+    def exited(self) -> bool:
+        """`on_exit` of the active agent has run already, or there is none."""
+        return self.phase is Phase.DRAINING or (self.phase is Phase.EXITING and self._exit_done)
 
     @property
     def idle(self) -> bool:
@@ -205,8 +212,10 @@ class Switching:
         if self._exit_done:
             return
         scope = Scope("on_exit", old) if overridden else None
-        self._exit_scope = scope
-        self._c.tasks.start(self._run_exit(old, new, scope), f"on_exit of {old.id}")
+        self.exit_scope = scope
+        self.exit_task = self._c.tasks.start(
+            self._run_exit(old, new, scope), f"on_exit of {old.id}"
+        )
 
     async def _run_exit(self, old: Agent, new: Agent, scope: Scope | None) -> None:
         loading = None
@@ -223,15 +232,16 @@ class Switching:
 
     def _on_exit_returned(self) -> None:
         self._exit_done = True
+        self.exit_task = None
 
     def _leave_scopes(self) -> None:
-        for scope in (self._exit_scope, self.enter_scope):
+        for scope in (self.exit_scope, self.enter_scope):
             if scope is not None:
                 scope.is_open = False
                 scope.left = True
         if self._enter_task is not None and not self._enter_task.done():
             self._enter_task.cancel()
-        self._exit_scope = self.enter_scope = self._enter_task = None
+        self.exit_scope = self.enter_scope = self._enter_task = None
 
     def _switch(self) -> None:
         switch = self.queue.popleft()

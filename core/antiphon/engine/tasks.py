@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from ..scopes import current_scope
@@ -43,12 +43,15 @@ class TaskScope:
         if error is not None:
             self._failed(task.get_name(), error)
 
-    async def aclose(self, bound: float) -> list[str]:
-        """Cancels what runs, newest first, each with `bound` seconds to stop; names who did not."""
+    async def aclose(
+        self, bound: float, *, leave: Collection[asyncio.Task[Any]] = ()
+    ) -> list[str]:
+        """Cancels what runs, newest first, each with `bound` seconds to stop; names who did not.
+        `leave`: those that have been given up already."""
         stragglers: list[str] = []
         me = asyncio.current_task()
         for task in reversed(list(self._tasks)):
-            if task is me or task.done():
+            if task is me or task.done() or task in leave:
                 continue
             task.cancel()
             _, pending = await asyncio.wait({task}, timeout=bound)

@@ -50,7 +50,11 @@ async def in_thread(function: Callable[[], Any], name: str) -> Any:
 
     async with hold(name):
         threading.Thread(target=run, name=name, daemon=True).start()
-        return await done
+        try:
+            return await done
+        except asyncio.CancelledError:
+            log.warning("%s was given up; its thread runs on until it ends by itself", name)
+            raise
 
 
 def call_on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], T]) -> T:

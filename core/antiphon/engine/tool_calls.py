@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent
+from ..agent import Agent, check_agent
 from ..chat import ChatMessage, FunctionCall, FunctionCallOutput
 from ..errors import StopResponse, ToolError, did_you_mean
 from ..events import FunctionToolsExecuted
@@ -170,6 +170,8 @@ class ToolCalls:
     def _read(self, value: Any, tool: FunctionTool[Any, Any]) -> Outcome:
         if value is None:
             return Outcome("", wants_reply=False)
+        if isinstance(value, type) and issubclass(value, Agent):
+            check_agent(value, f"the tool {tool.name!r}")
         if isinstance(value, Agent):
             return Outcome("", wants_reply=False, handoff=Handoff(value))
         if isinstance(value, Handoff):
@@ -307,8 +309,10 @@ class ToolCalls:
                 call.scope.is_open = False
                 call.scope.left = True
 
-    def abandon(self, why: str) -> None:
-        """The session closes: every call still without an output gets one."""
+    def abandon(self, why: str) -> list[asyncio.Task[Any]]:
+        """The session closes: every call still without an output gets one. Returns the tasks of
+        tools, which have been cancelled."""
+        tasks: list[asyncio.Task[Any]] = []
         for call in list(self.running.values()):
             self.running.pop(call.item.id)
             call.step.concluded = True
@@ -320,8 +324,10 @@ class ToolCalls:
                 is_error=True,
             )
             self._c.recorder.output(output, call.step.agent)
-            if call.task is not None:
+            if call.task is not None and not call.task.done():
                 call.task.cancel()
+                tasks.append(call.task)
+        return tasks
 
 
 class _Run:

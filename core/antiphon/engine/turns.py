@@ -147,13 +147,16 @@ class Turns:
             self.barge_in.speech_ended(event.at)
             self._consider()
 
-    def vad_failed(self, voiced_until: float | None) -> None:
-        """The VAD must begin anew: nobody will tell when this utterance ends."""
+    def vad_changed(self, voiced_until: float | None) -> None:
+        """Another VAD listens from now on: nobody will tell when this utterance ends. If it goes
+        on, the new one says so at once."""
         if self.voice is Voice.SPEAKING:
             at = voiced_until if voiced_until is not None else self._loop.time()
-            self.on_vad(VADEvent(type="speech_ended", at=at))
+            self._voice_ended(at, flush=False)
+            self.barge_in.speech_ended(at)
+            self._consider()
 
-    def _voice_ended(self, at: float) -> None:
+    def _voice_ended(self, at: float, *, flush: bool = True) -> None:
         self.voice = Voice.SILENT
         self.last_voiced = at
         self._vad_end = self._c.now()
@@ -161,7 +164,7 @@ class Turns:
             self.final_due = False
         self._c.states.user_speaks(False)
         if self.final_due:
-            if self.mode != "stt":
+            if flush and self.mode != "stt":
                 self._flush()
             self._wait_for_final(at + self._c.turn_settings.min_delay)
 

@@ -28,7 +28,7 @@ class UserTurns:
     def text(self, text: str, *, interrupt: bool = True) -> None:
         """A typed line: a whole user turn."""
         text = text.strip()
-        if not text or self._c.closing_begun:
+        if not text or self._c.closing.closed.done():
             return
         self._c.states.set_user("listening")
         timeline = self.new_timeline(text)
@@ -65,7 +65,9 @@ class UserTurns:
         elif yields:
             self._c.interrupting.for_user()
         message = self._c.recorder.user_message(text, self._c.agent._chat_ctx)
-        if not answered:
+        if self._c.closing_begun:
+            self._skip(timeline, "the session is closing")
+        elif not answered:
             self._c.speaking.resume()
             self._c.notify(
                 TurnDecision(

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 _NAME = "pocketsphinx"
 _RATE = 16000
-_PIECE = _RATE // 10 * 2
-"""Bytes of 100 ms, which go to the worker at a time: the pace of partials. A flush sends what there
-is; a longer frame is cut, so that one stream with much to catch up does not hold up the others."""
+_PIECE = _RATE * 60 // 1000 * 2
+"""Bytes of 60 ms, which go to the worker at a time: the pace of partials, and how late a silence
+may be noticed. A flush sends what there is; a longer frame is cut, so that one stream with much to
+catch up does not hold up the others."""
 
 
 class PocketSphinxSTT(STT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
@@ -380,6 +381,66 @@ async def test_a_turn_that_ends_while_the_session_drains_is_recorded_and_not_ans
         assert t.llm.calls == 0
 
 
+async def test_a_typed_turn_while_the_session_drains_is_recorded_and_not_answered() -> None:
+    async with talk(desk(), ["Never said."], **voiced()) as t:
+        t.session.say("one two three four", allow_interruptions=False)
+        t.session.shutdown()
+        await asyncio.sleep(1)
+        t.caller.type("wait")
+        await t.session.wait_closed()
+        assert sorted(t.history[1:]) == ["desk: one two three four", "user: wait"]
+        assert t.log.skipped == ["the session is closing"]
+        assert t.llm.calls == 0
+
+
+async def test_a_hang_up_in_the_middle_of_a_word_does_not_hold_up_on_exit() -> None:
+    class Leaving(Agent):
+        async def on_exit(self) -> None:
+            await self.session.say("Goodbye then.")
+
+    caller = Caller()
+    caller.speak_at(0.5, "one two three four", seconds=2)
+    slots = voiced(caller=caller, stt=ScriptedSTT(), vad=ScriptedVAD())
+    async with talk(Leaving(), **slots) as t:
+        await asyncio.sleep(1.8)
+        caller.hang_up()
+        await t.session.wait_closed()
+        assert now() < 3
+        assert "user: one two" in t.history
+
+
+async def test_on_exit_sees_the_last_words_of_the_user() -> None:
+    seen: list[str] = []
+
+    class Leaving(Agent):
+        async def on_exit(self) -> None:
+            seen.extend(lines(self.chat_ctx))
+
+    caller = Caller()
+    caller.speak_at(0.5, "goodbye then", seconds=1)
+    slots = voiced(caller=caller, stt=ScriptedSTT(partials=False), vad=ScriptedVAD())
+    async with talk(Leaving(), **slots) as t:
+        await asyncio.sleep(1.55)
+        caller.hang_up()
+        await t.session.wait_closed()
+        assert seen == ["None -> leaving", "user: goodbye then"]
+
+
+async def test_on_exit_may_apologise_when_errors_have_brought_the_end() -> None:
+    from antiphon.errors import ProviderRejected
+
+    class Leaving(Agent):
+        async def on_exit(self) -> None:
+            await self.session.say("Sorry, call again.")
+
+    async with talk(Leaving(), [ProviderRejected("bad key")] * 3, **voiced()) as t:
+        await t.hear("one", "two")
+        t.caller.type("three")
+        await t.session.wait_closed()
+        assert t.caller.heard_text() == "Sorry, call again."
+        assert t.history[-1] == "leaving: Sorry, call again."
+
+
 async def test_pending_tools_get_their_outputs_and_are_cancelled() -> None:
     ended: list[str] = []
 
@@ -441,6 +502,30 @@ async def test_a_tool_that_does_not_stop_is_named_after_5_s(
         assert "tool stubborn did not stop within 5 s" in caplog.text
         release.set()
         await turns()
+
+
+async def test_a_sync_tool_that_runs_on_after_the_end_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    started, release = threading.Event(), threading.Event()
+
+    @function_tool
+    def stubborn() -> str:
+        started.set()
+        release.wait(10)
+        return "found"
+
+    async with talk(desk(tools=[stubborn]), [Call("stubborn")]) as t:
+        t.caller.type("look")
+        await turns(10)
+        assert started.wait(5)
+        await t.session.aclose()
+        release.set()
+        assert t.outputs == ["error stubborn: the session closed before the tool ended"]
+        assert (
+            "antiphon tool stubborn was given up; its thread runs on until it ends by itself"
+            in caplog.text
+        )
 
 
 async def test_what_a_tool_says_after_the_end_raises_session_closed() -> None:

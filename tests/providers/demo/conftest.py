@@ -38,6 +38,10 @@ class DemoRun:
     def lines(self) -> list[str]:
         return self.stdout.splitlines()
 
+    @property
+    def complaints(self) -> list[str]:
+        return complaints(self.stderr)
+
     def items(self, kind: str) -> list[dict[str, Any]]:
         return [item for item in self.report["history"] if item["type"] == kind]
 
@@ -65,6 +69,11 @@ class Recording:
         samples = self._sides[side][round(begin * self.rate) : round(end * self.rate)]
         assert samples, f"nothing was recorded between {begin} and {end}"
         return math.sqrt(sum(value * value for value in samples) / len(samples))
+
+
+def complaints(stderr: str) -> list[str]:
+    """The lines of a log, but for those on slow listeners, which a busy machine brings about."""
+    return [line for line in stderr.splitlines() if " the listener " not in line]
 
 
 def command(*arguments: str) -> list[str]:

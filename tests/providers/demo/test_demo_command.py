@@ -18,7 +18,7 @@ from antiphon.provider import SEAM, Provider, Slot
 from antiphon.registry import Registry
 from antiphon_providers.demo.call import DemoCall
 
-from .conftest import command, environment, need
+from .conftest import command, complaints, environment, need
 
 
 class Fake:
@@ -163,7 +163,7 @@ def test_ctrl_c_ends_the_call_properly_and_writes_both_files(tmp_path):
                 break
         rest, errors = process.communicate(timeout=30)
     events += [json.loads(line) for line in rest.splitlines()]
-    assert (process.returncode, errors) == (0, "")
+    assert (process.returncode, complaints(errors)) == (0, [])
     assert [each["reason"] for each in events if each["event"] == "close"] == ["user_initiated"]
     assert events[-1]["text"] == "written: a.wav (caller left, agent right), b.json"
     report = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
