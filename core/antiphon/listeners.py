@@ -79,7 +79,7 @@ class Listeners:
                     failures.append((listener, error))
             took = real_time() - began
             if took > SLOW and not asyncio.get_running_loop().get_debug():
-                log.warning(
+                log.info(
                     "the listener %s of %r took %.0f ms; move the work to a task or thread",
                     _name(listener),
                     name,

@@ -42,11 +42,18 @@ class Overrides:
         self._told: set[SlotName] = set()
 
     def __call__(self, slot: SlotName, value: Any) -> Any:
-        if slot in self._silenced:
-            return None
+        value = self._filled(slot, value)
+        if slot not in self._silenced:
+            return value
+        if value is not None and (slot in self._replace or slot in self._settings):
+            # Nobody will hear it, but what was asked for must not be a mistake that goes unseen.
+            self._registry.check(value, slot)
+        return None
+
+    def _filled(self, slot: SlotName, value: Any) -> Any:
         if slot in self._replace:
             value = self._replace[slot]
-        elif value is None and slot in self._defaults:
+        elif value is None and slot in self._defaults and slot not in self._silenced:
             value = self._defaults[slot]
             if slot not in self._told and self._took_default is not None:
                 self._told.add(slot)

@@ -28,6 +28,10 @@ _loaded: WeakSet[Any] = WeakSet()
 """Slots are shared by the sessions of a process: each is loaded once."""
 
 
+NOTICEABLE = 0.05
+"""Seconds that a slot may take to load in mid-call before a warning says so."""
+
+
 class Builder(Protocol):
     """What is needed of the registry."""
 
@@ -200,11 +204,13 @@ class Slots:
             await asyncio.get_running_loop().run_in_executor(None, filled.object.load)
             _loaded.add(filled.object)
             await _prewarm(filled.object, filled.label)
-            log.warning(
+            took = real_time() - began
+            log.log(
+                logging.WARNING if took > NOTICEABLE else logging.DEBUG,
                 "%s was first used in mid-call and took %.0f ms to load; give it to the session or "
                 "to App(prewarm=[…]) to load it at the start",
                 filled.label,
-                (real_time() - began) * 1000,
+                took * 1000,
             )
 
 
