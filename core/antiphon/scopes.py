@@ -44,7 +44,7 @@ class Scope:
         """The speeches that its code is waiting for."""
         self.is_open = True
         self.returned = False
-        """The hook has returned; `on_enter`'s scope stays open for the tasks that it has started."""
+        """The hook has returned. `on_enter`'s scope stays open for the tasks it has started."""
         self.left = False
         """Its agent has been left: what its code still says is not voiced."""
 

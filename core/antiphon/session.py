@@ -374,8 +374,8 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         scope = open_scope(conversation.runtime)
         if scope is not None and not scope.returned:
             raise RuntimeError(
-                f"the {scope} awaits the session's silence, which waits for it; await the handle of "
-                "a `say` or `generate_reply` instead"
+                f"the {scope} awaits the session's silence, which waits for it; await the handle "
+                "of a `say` or `generate_reply` instead"
             )
         while not conversation.idle and not conversation.closing_begun:
             await conversation.next_idle()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from antiphon import Agent, AgentSession, function_tool
+from antiphon import Agent, AgentSession, ChatContext, function_tool
 from antiphon.chat import AgentHandoff, ChatMessage
 from antiphon.testing import Call, Caller, ScriptedLLM, run
 
@@ -21,7 +21,7 @@ class FrontDesk(Agent):
 
 
 class Billing(Agent):
-    def __init__(self, chat_ctx=None) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, chat_ctx: ChatContext | None = None) -> None:
         super().__init__(instructions="You answer questions about bills.", chat_ctx=chat_ctx)
 
     async def on_enter(self) -> None:

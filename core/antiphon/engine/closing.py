@@ -135,9 +135,7 @@ class Closing:
         if type(agent).on_exit is Agent.on_exit and "on_exit" not in vars(agent):
             return None
         self.exit_scope = scope = Scope("on_exit", agent)
-        return self._c.tasks.start(
-            self._c.run_hook(agent.on_exit, scope), f"on_exit of {agent.id}"
-        )
+        return self._c.tasks.start(self._c.run_hook(agent.on_exit, scope), f"on_exit of {agent.id}")
 
     async def _hear_out(self) -> None:
         """Has the STT finalise what the user has said: it becomes a turn, recorded and no more."""

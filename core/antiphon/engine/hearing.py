@@ -360,8 +360,10 @@ class Hearing:
             self._c.usage.add(self._c.slots.label(ear.agent, "stt"), event)
             return
         end: float | None = None
-        if isinstance(event, Final) and event.words and ear.origin is not None:
-            end = ear.origin + event.words[-1].end
+        if isinstance(event, Final):
+            self._c.failures.forget("stt")
+            if event.words and ear.origin is not None:
+                end = ear.origin + event.words[-1].end
         self._c.turns.on_stt(event, end)
         self.between_utterances()
 

@@ -132,9 +132,7 @@ class Interrupting:
                     return call.scope
         return None
 
-    def call_back(
-        self, callback: Callable[[SpeechHandle], object], handle: SpeechHandle
-    ) -> None:
+    def call_back(self, callback: Callable[[SpeechHandle], object], handle: SpeechHandle) -> None:
         """Calls user code that waits for the end of a speech; what it raises is reported."""
         token = current_scope.set(None)
         try:

@@ -43,9 +43,7 @@ class TaskScope:
         if error is not None:
             self._failed(task.get_name(), error)
 
-    async def aclose(
-        self, bound: float, *, leave: Collection[asyncio.Task[Any]] = ()
-    ) -> list[str]:
+    async def aclose(self, bound: float, *, leave: Collection[asyncio.Task[Any]] = ()) -> list[str]:
         """Cancels what runs, newest first, each with `bound` seconds to stop; names who did not.
         `leave`: those that have been given up already."""
         stragglers: list[str] = []

@@ -279,7 +279,9 @@ class ToolCalls:
         handoff = None
         if winner is not None and winner.outcome is not None:
             handoff = winner.outcome.handoff
-        silence = "a listener cancelled the reply" if wants_reply else "the tools gave nothing to say"
+        silence = (
+            "a listener cancelled the reply" if wants_reply else "the tools gave nothing to say"
+        )
         return Verdict(event.has_tool_reply, handoff, silence)
 
     @staticmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent import ModelSettings
 from ..audio import AudioFrame, to_mono
-from ..errors import AntiphonError, ProviderError
+from ..errors import AntiphonError, AudioError, ProviderError
 from ..streams import FLUSH, Flush, Usage
 from ..tts import Audio, TimedText, TTSEvent, Voicing
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
@@ -106,7 +106,7 @@ class Voicer:
             stack = StreamStack()
             stream_stack.set(stack)
             try:
-                await self._once(segment, TextSource(segment, position), settings)
+                await self._once(segment, TextSource(segment, position), settings, stack)
                 break
             except Exception as error:
                 if segment.ledger.seconds > produced:
@@ -124,7 +124,9 @@ class Voicer:
                 await stack.aclose()
         self._c.post(self._on_end, segment)
 
-    async def _once(self, segment: Segment, source: TextSource, settings: ModelSettings) -> None:
+    async def _once(
+        self, segment: Segment, source: TextSource, settings: ModelSettings, stack: StreamStack
+    ) -> None:
         agent = segment.agent
         if is_default(agent, "tts_node"):
             stream: Any = self._c.runtime.tts_stream(agent, source, settings)
@@ -132,7 +134,13 @@ class Voicer:
             stream = await node_stream(call_node(agent, "tts_node", source, settings=settings))
             if stream is None:
                 return
+            stack.register(stream)
         async for event in stream:
+            if type(event) is Audio and len(event.data) % 2:
+                raise AudioError(
+                    f"the tts gave {len(event.data)} bytes of audio; 16-bit audio has an even "
+                    "number of bytes"
+                )
             self._c.post(self._on_event, segment, event)
             if segment.ahead > 0:
                 await segment.room()

@@ -280,7 +280,7 @@ async def test_an_agent_takes_its_arguments_by_keyword_only() -> None:
             "llm",
             5,
             ConfigurationError,
-            "llm=5 is no model string, Model or built llm; write e.g. llm=\"acme/model-1\"",
+            'llm=5 is no model string, Model or built llm; write e.g. llm="acme/model-1"',
         ),
         (
             "tts",
@@ -392,7 +392,7 @@ async def test_a_whole_utterance_stt_without_a_vad_says_what_is_missing() -> Non
     with pytest.raises(SlotMissing, match="recognises whole utterances only") as raised:
         await session.start(FrontDesk(), transport=Caller())
     assert str(raised.value).endswith(
-        'agent \'front_desk\' has no vad to cut them; give it one: Agent(vad="…") or '
+        "agent 'front_desk' has no vad to cut them; give it one: Agent(vad=\"…\") or "
         'AgentSession(vad="…")'
     )
 
@@ -400,9 +400,7 @@ async def test_a_whole_utterance_stt_without_a_vad_says_what_is_missing() -> Non
 async def test_max_tool_steps_below_0_raises() -> None:
     with pytest.raises(ConfigurationError) as raised:
         AgentSession[Any](max_tool_steps=-1)
-    assert str(raised.value) == (
-        "max_tool_steps is -1; give 0 for no tools, or the rounds allowed"
-    )
+    assert str(raised.value) == ("max_tool_steps is -1; give 0 for no tools, or the rounds allowed")
 
 
 async def test_an_option_of_turn_handling_that_does_not_exist_raises() -> None:

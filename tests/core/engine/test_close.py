@@ -109,7 +109,12 @@ async def test_a_reply_in_progress_is_finished_by_a_drain() -> None:
         await asyncio.sleep(1)
         t.session.shutdown()
         await t.session.wait_closed()
-        assert t.history[1:] == ["user: look", "call look{}", "output look: found", "desk: Found it."]
+        assert t.history[1:] == [
+            "user: look",
+            "call look{}",
+            "output look: found",
+            "desk: Found it.",
+        ]
 
 
 async def test_a_caller_who_hangs_up_closes_the_session_with_that_reason() -> None:
@@ -234,7 +239,9 @@ async def test_an_end_during_a_switch_runs_on_exit_once_and_lets_it_speak(drain:
         assert str(raised.value) == "the session closed before the switch was done"
 
 
-async def test_the_session_of_the_last_agent_raises_after_the_end_and_it_can_be_used_again() -> None:
+async def test_the_session_of_the_last_agent_raises_after_the_end_and_it_can_be_used_again() -> (
+    None
+):
     agent = desk()
     async with talk(agent) as t:
         await t.session.aclose()
@@ -626,4 +633,6 @@ async def test_the_log_of_an_ordinary_call_has_no_warnings(
     with caplog.at_level(logging.WARNING, logger="antiphon"):
         async with talk(desk(), ["Hello."], **voiced()) as t:
             await t.hear("hi")
-    assert [record.getMessage() for record in caplog.records if "took" not in record.getMessage()] == []
+    assert [
+        record.getMessage() for record in caplog.records if "took" not in record.getMessage()
+    ] == []

@@ -68,9 +68,7 @@ async def test_a_hand_off_happens_in_the_promised_order() -> None:
 
     async with talk(Old(), [Call("transfer"), "I transfer you."]) as t:
         t.session.on("function_tools_executed", lambda _: order.append("executed"))
-        t.session.on(
-            "conversation_item_added", lambda event: order.append(lines([event.item])[0])
-        )
+        t.session.on("conversation_item_added", lambda event: order.append(lines([event.item])[0]))
         await t.hear("transfer me")
         assert order == [
             "user: transfer me",
@@ -93,7 +91,9 @@ async def test_the_first_start_records_a_hand_off_from_nobody() -> None:
         assert lines(t.session.chat_ctx) == ["None -> quiet"]
 
 
-async def test_current_agent_changes_when_the_switch_is_done_and_next_agent_shows_it_before() -> None:
+async def test_current_agent_changes_when_the_switch_is_done_and_next_agent_shows_it_before() -> (
+    None
+):
     seen: list[tuple[str, str | None]] = []
 
     def look(session: AgentSession[Any]) -> None:
@@ -201,7 +201,9 @@ async def test_a_context_with_the_call_is_completed_with_what_came_after_it() ->
         return new["agent"], "moving"
 
     agent = Transferring(make, instructions="Desk.")
-    async with talk(agent, [["One moment.", Call("transfer")], "I move you.", "Billing here."]) as t:
+    async with talk(
+        agent, [["One moment.", Call("transfer")], "I move you.", "Billing here."]
+    ) as t:
         await t.hear("billing")
         assert lines(new["agent"].chat_ctx) == [
             "system: Bill.",
@@ -327,7 +329,9 @@ async def test_a_context_function_that_raises_is_reported_and_the_switch_goes_on
         assert t.history[-3:] == ["desk -> quiet", "user: hello", "quiet: Hi."]
 
 
-async def test_a_context_function_that_gives_no_context_is_reported_and_the_switch_goes_on() -> None:
+async def test_a_context_function_that_gives_no_context_is_reported_and_the_switch_goes_on() -> (
+    None
+):
     desk = Transferring(handoff(Quiet(), context=lambda old: None))  # type: ignore[arg-type, return-value]
     async with talk(desk, [Call("transfer"), "Hi."]) as t:
         await t.hear("billing", "hello")
@@ -527,7 +531,9 @@ async def test_an_agent_of_another_session_is_refused_with_an_error_and_a_reply(
         )
 
 
-async def test_an_agent_whose_slot_cannot_be_built_is_refused_and_the_conversation_goes_on() -> None:
+async def test_an_agent_whose_slot_cannot_be_built_is_refused_and_the_conversation_goes_on() -> (
+    None
+):
     billing = Quiet(id="billing", tts="nobody/voice")
     replies = [Call("transfer"), "Billing is closed.", "Yes, I am here."]
     async with talk(Transferring(billing), replies) as t:
@@ -538,7 +544,9 @@ async def test_an_agent_whose_slot_cannot_be_built_is_refused_and_the_conversati
             "no provider named 'nobody' is installed"
         )
         (error,) = t.log.errors
-        assert error.startswith("handoff, recoverable: ProviderNotFound: no provider named 'nobody'")
+        assert error.startswith(
+            "handoff, recoverable: ProviderNotFound: no provider named 'nobody'"
+        )
         assert t.history[-3:] == [
             "desk: Billing is closed.",
             "user: hello?",
@@ -942,9 +950,12 @@ async def test_a_turn_while_the_hand_off_is_being_announced_interrupts_and_is_ke
         t.caller.type("hello?")
         await t.session.wait_for_idle()
         assert now() < 2
-        assert t.history[-4:] == ["desk: I move —", "user: hello?", "desk -> quiet", "quiet: Hello."] or (
-            t.history[-4:] == ["desk: I move", "user: hello?", "desk -> quiet", "quiet: Hello."]
-        )
+        assert t.history[-4:] == [
+            "desk: I move —",
+            "user: hello?",
+            "desk -> quiet",
+            "quiet: Hello.",
+        ] or (t.history[-4:] == ["desk: I move", "user: hello?", "desk -> quiet", "quiet: Hello."])
 
 
 async def test_a_turn_after_the_switch_interrupts_the_greeting() -> None:
@@ -1049,4 +1060,3 @@ async def test_a_handoff_with_an_unknown_context_raises_where_it_is_written() ->
     assert str(raised.value) == (
         "a hand-off has no context 'ful' (it has: fresh, full, heard, last:N); did you mean 'full'?"
     )
-

@@ -23,7 +23,7 @@ from antiphon.testing import (
 )
 from antiphon.tts import Audio, TimedText
 
-from .following import instant, lines, now, talk, turns
+from .following import lines, now, talk, turns
 
 pytestmark = pytest.mark.virtual_time
 
@@ -94,7 +94,9 @@ class Plain(Agent):
 
 
 @pytest.mark.parametrize(
-    "kind", [Generator, Strings, WithoutSettings, Coroutine, Default, Plain], ids=lambda k: k.__name__
+    "kind",
+    [Generator, Strings, WithoutSettings, Coroutine, Default, Plain],
+    ids=lambda k: k.__name__,
 )
 async def test_an_llm_node_may_have_any_shape(kind: type[Agent]) -> None:
     async with talk(kind(id="desk"), {"": "hello there"}) as t:
@@ -649,5 +651,3 @@ async def test_a_listener_subscribed_by_decorator_is_called_with_old_and_new_sta
             ("thinking", "speaking"),
             ("speaking", "listening"),
         ]
-
-

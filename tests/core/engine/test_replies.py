@@ -379,9 +379,11 @@ async def test_speech_created_tells_of_every_speech_and_who_asked_for_it() -> No
         await t.session.say("Hello.")
         await t.session.generate_reply()
         await t.hear("hi")
-        assert [
-            (event.source, event.user_initiated) for event in t.log.of("speech_created")
-        ] == [("say", True), ("generate_reply", True), ("user_turn", False)]
+        assert [(event.source, event.user_initiated) for event in t.log.of("speech_created")] == [
+            ("say", True),
+            ("generate_reply", True),
+            ("user_turn", False),
+        ]
 
 
 # Interrupted replies
@@ -408,7 +410,9 @@ async def test_a_reply_interrupted_before_it_was_heard_is_a_declared_silence() -
         assert t.log.skipped == ["the reply was interrupted"]
 
 
-async def test_speech_that_may_not_be_interrupted_keeps_the_turn_and_answers_it_afterwards() -> None:
+async def test_speech_that_may_not_be_interrupted_keeps_the_turn_and_answers_it_afterwards() -> (
+    None
+):
     async with talk(desk(), ["Yes."], **voiced()) as t:
         t.session.say("one two three four", allow_interruptions=False)
         await asyncio.sleep(1)
@@ -430,7 +434,10 @@ async def test_an_llm_that_fails_is_asked_again_after_0_1_and_2_s() -> None:
         asked.append(now())
         return "At last."
 
-    fails = [Fail(ProviderConnectionError("lost"), call=1), Fail(ProviderConnectionError("lost"), call=2)]
+    fails = [
+        Fail(ProviderConnectionError("lost"), call=1),
+        Fail(ProviderConnectionError("lost"), call=2),
+    ]
     llm = ScriptedLLM(answer, first_token=0, total=0, fail_at=fails)
     async with talk(desk(), llm) as t:
         await t.hear("hello")

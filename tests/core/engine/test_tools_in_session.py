@@ -126,7 +126,9 @@ async def test_two_agents_in_one_return_are_an_error_that_names_both() -> None:
 
 
 async def test_a_tool_error_is_shown_to_the_model_and_answered() -> None:
-    async with talk(agent_with(tool_that(ToolError("no such invoice"))), [Call("look"), "No."]) as t:
+    async with talk(
+        agent_with(tool_that(ToolError("no such invoice"))), [Call("look"), "No."]
+    ) as t:
         await t.hear("look")
         assert t.history[-2:] == ["error look: no such invoice", "desk: No."]
         assert t.log.errors == []
@@ -260,7 +262,9 @@ async def test_a_tool_starts_as_soon_as_its_call_is_complete() -> None:
         started.append(now())
         return "seen"
 
-    llm = ScriptedLLM([["Let me see.", Call("look"), Pause(2)], "Seen."], first_token=0.1, total=0.1)
+    llm = ScriptedLLM(
+        [["Let me see.", Call("look"), Pause(2)], "Seen."], first_token=0.1, total=0.1
+    )
     async with talk(agent_with(look), llm) as t:
         await t.hear("look")
         assert started == [0.1]
@@ -437,7 +441,12 @@ async def test_a_sync_tool_runs_in_a_thread_and_may_say_something_from_there() -
     async with talk(Desk(), [Call("look"), "Found it."]) as t:
         await t.hear("look")
         assert threads == [False]
-        assert t.history[2:] == ["call look{}", "desk: Looking.", "output look: found", "desk: Found it."]
+        assert t.history[2:] == [
+            "call look{}",
+            "desk: Looking.",
+            "output look: found",
+            "desk: Found it.",
+        ]
 
 
 async def test_a_sync_tool_may_tell_progress_and_update_the_agent() -> None:
@@ -550,9 +559,7 @@ async def test_a_late_result_that_a_request_has_seen_is_not_answered_again() -> 
         await asyncio.sleep(1)
         return "found"
 
-    llm = ScriptedLLM(
-        [Call("look"), "A long story.", "Found it, and yes."], first_token=0, total=0
-    )
+    llm = ScriptedLLM([Call("look"), "A long story.", "Found it, and yes."], first_token=0, total=0)
     async with talk(agent_with(look), llm) as t:
         await hang(t, "look")
         t.caller.type("tell me a story")
@@ -587,7 +594,11 @@ async def test_a_late_result_waits_for_the_floor() -> None:
         await asyncio.sleep(2)
         assert t.llm.calls == 2
         await t.session.wait_for_idle()
-        assert t.history[-3:] == ["desk: One two three four", "output look: found", "desk: Found it."]
+        assert t.history[-3:] == [
+            "desk: One two three four",
+            "output look: found",
+            "desk: Found it.",
+        ]
 
 
 async def test_a_late_none_is_recorded_and_not_answered() -> None:
