@@ -28,18 +28,18 @@ class Billing(Agent):
         await self.session.generate_reply(instructions="Say what you have understood.")
 
 
-# A real model in place of the script: AgentSession(agent=FrontDesk(), llm="openai/gpt-5.1").
-SCRIPT = [
-    "Good morning, this is the front desk.",
-    Call("transfer_to_billing"),
-    "I transfer you to billing, one moment.",
-    "Billing here. You asked about your bill.",
-]
-
-
 async def conversation() -> None:
+    # With a real model: AgentSession(agent=FrontDesk(), llm="openai/gpt-5.1").
+    llm = ScriptedLLM(
+        [
+            "Good morning, this is the front desk.",
+            Call("transfer_to_billing"),
+            "I transfer you to billing, one moment.",
+            "Billing here. You asked about your bill.",
+        ]
+    )
     caller = Caller(audio=False)
-    async with AgentSession[None](agent=FrontDesk(), llm=ScriptedLLM(SCRIPT)) as session:
+    async with AgentSession[None](agent=FrontDesk(), llm=llm) as session:
         await session.start(transport=caller)
         await session.wait_for_idle()
         caller.type("I have a question about my bill.")

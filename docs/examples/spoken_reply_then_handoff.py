@@ -31,18 +31,18 @@ class Technical(Agent):
         return handoff(agent=Sales(), returns="Transferring to sales", context="last:6")
 
 
-SCRIPT = [
-    Call("needs_technical_help"),
-    "A technician will be with you.",
-    "What colour is the light on your router?",
-    Call("back_to_sales"),
-    "I put you through to sales.",
-]
-
-
 async def conversation() -> None:
+    llm = ScriptedLLM(
+        [
+            Call("needs_technical_help"),
+            "A technician will be with you.",
+            "What colour is the light on your router?",
+            Call("back_to_sales"),
+            "I put you through to sales.",
+        ]
+    )
     caller = Caller(continuous=False)
-    session = AgentSession[None](llm=ScriptedLLM(SCRIPT), tts=ScriptedTTS())
+    session = AgentSession[None](llm=llm, tts=ScriptedTTS())
     await session.start(agent=Sales(), transport=caller)
     for text in ("My router is broken.", "I would rather buy a new one."):
         caller.type(text)

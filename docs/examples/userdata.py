@@ -56,15 +56,15 @@ class CustomerService(Agent):
         self.session.say(f"Welcome {info.name}. What can I do for you?")
 
 
-SCRIPT = [
-    ["And how old are you?", Call("record_name", name="Ann")],
-    Call("record_age", age=42),
-]
-
-
 async def conversation() -> None:
+    llm = ScriptedLLM(
+        [
+            ["And how old are you?", Call("record_name", name="Ann")],
+            Call("record_age", age=42),
+        ]
+    )
     caller = Caller(audio=False)
-    session = AgentSession[MyInfo](userdata=MyInfo(), llm=ScriptedLLM(SCRIPT))
+    session = AgentSession[MyInfo](userdata=MyInfo(), llm=llm)
     await session.start(agent=Intake(), transport=caller)
     for text in ("My name is Ann.", "I am forty two."):
         caller.type(text)

@@ -210,10 +210,17 @@ class Conversation:
             prepare = getattr(tool, "prepare", None)
             if prepare is not None:
                 prepare()
+        hears = transport is not None and transport.capabilities.audio_in
+        plays = transport is not None and transport.capabilities.audio_out
+        self.slots.in_use = (
+            "llm",
+            *(("tts",) if plays else ()),
+            *(("stt", "vad", "turn_detector") if hears else ()),
+        )
         await self.slots.load(agent)
         if transport is not None:
             capabilities = transport.capabilities
-            self.hears = capabilities.audio_in
+            self.hears = hears
             self.sample_rate = capabilities.sample_rate
             self.frame_ms = capabilities.frame_ms
         elif self.slots.get(agent, "llm") is None and not agent._slots and not self.slots.any():

@@ -65,6 +65,8 @@ class Slots:
         self._registry = registry
         self._session = dict(session)
         self._override = slot_override.get()
+        self.in_use: tuple[SlotName, ...] = SLOTS
+        """Those that the transport leaves anything to do: only they are loaded."""
         self._filled: dict[tuple[SlotName, Any], _Filled] = {}
         self._by_agent: WeakKeyDictionary[Agent, dict[SlotName, _Filled | None]] = (
             WeakKeyDictionary()
@@ -186,10 +188,10 @@ class Slots:
     # Loading
 
     def unloaded(self, agent: Agent) -> list[Any]:
-        """Slots of an agent that have been built and not loaded."""
+        """Slots of an agent that are in use, have been built, and not loaded."""
         return [
             filled
-            for filled in (self._resolve(agent, slot) for slot in SLOTS)
+            for filled in (self._resolve(agent, slot) for slot in self.in_use)
             if filled is not None and not filled.loaded
         ]
 

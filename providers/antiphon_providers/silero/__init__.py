@@ -39,7 +39,7 @@ class VADSettings:
         help="voiced sound shorter than this is no speech; a short 'no' lasts about 0.3 s",
     )
     min_silence: float = setting(
-        0.45,
+        0.44,
         ge=0.0,
         le=10.0,
         unit="s",

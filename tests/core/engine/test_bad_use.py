@@ -269,7 +269,7 @@ async def test_a_copy_of_a_context_may_be_changed() -> None:
 
 async def test_an_agent_takes_its_arguments_by_keyword_only() -> None:
     with pytest.raises(TypeError):
-        Agent("Help.")  # type: ignore[misc]
+        Agent("Help.")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("make", [Agent, AgentSession])

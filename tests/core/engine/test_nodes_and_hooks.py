@@ -151,8 +151,8 @@ async def test_an_llm_node_that_raises_fails_the_turn_and_keeps_it() -> None:
 async def test_an_llm_node_that_raises_cancelled_error_by_itself_fails_the_turn() -> None:
     class Bad(Agent):
         async def llm_node(self, chat_ctx: Any, tools: Any, model_settings: Any) -> Any:
-            raise asyncio.CancelledError
             yield ""
+            raise asyncio.CancelledError
 
     async with talk(Bad(), ["never"]) as t:
         await t.hear("hi")

@@ -351,7 +351,7 @@ class Voices:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.built: list[tuple[str, str | None]] = []
+        self.built: list[tuple[str | None, str | None]] = []
         self.spoken: list[tuple[str | None, str]] = []
 
     @hookimpl

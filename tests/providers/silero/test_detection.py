@@ -83,9 +83,9 @@ async def test_an_event_comes_within_a_tick_of_the_window_that_decides_it(clip):
         stream.push(frame)
     stream.close()
     (started, start_seen), (ended, end_seen) = arrivals
-    # min_speech 0.1 s is four windows, min_silence 0.45 s fifteen; frames here last 10 ms.
+    # min_speech 0.1 s is four windows, min_silence 0.44 s fourteen; frames here last 10 ms.
     assert 0 <= start_seen - (started.at + PAD + 4 * 0.032) <= TICK + 0.010 + 1e-9
-    assert 0 <= end_seen - (ended.at + 15 * 0.032) <= TICK + 0.010 + 1e-9
+    assert 0 <= end_seen - (ended.at + 14 * 0.032) <= TICK + 0.010 + 1e-9
 
 
 async def test_voiced_until_follows_the_voice(clip):
