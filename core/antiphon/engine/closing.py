@@ -40,6 +40,8 @@ class Closing:
         self.reason = ""
         self.error: BaseException | None = None
         self.drain = True
+        self.caller_gone = False
+        """Nobody is there to hear anything more."""
         self.closed: asyncio.Future[None] = conversation.loop.create_future()
         self._task: asyncio.Task[None] | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -66,6 +68,12 @@ class Closing:
         self.drain = drain
         self.exit_scope = self._c.switching.exit_scope
         self._task = self._c.loop.create_task(self._run(), name="close")
+
+    def caller_left(self, reason: str) -> None:
+        """The caller has gone: what is asked for from now on would be heard by nobody."""
+        self.caller_gone = True
+        self.begin(reason)
+        self._c.interrupting.everything()
 
     def advance(self) -> None:
         """Wakes the drain when nothing is left to be played, or to be heard."""

@@ -308,4 +308,4 @@ class _Ears:
         self._c.log.debug("dtmf %s", digit)
 
     def closed(self, reason: str) -> None:
-        self._c.post(self._c.closing.begin, reason)
+        self._c.post(self._c.closing.caller_left, reason)

@@ -113,9 +113,7 @@ class Finals:
 
     # Turns that did not wait for their final
 
-    def belongs_to_late(
-        self, reach: Reach, event: Final, *, silent_since_then: bool
-    ) -> bool:
+    def belongs_to_late(self, reach: Reach, event: Final, *, silent_since_then: bool) -> bool:
         """Whether a final is about the audio of a turn that was committed without it."""
         late = self.late
         if late is None:

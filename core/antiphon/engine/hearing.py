@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent import Agent, ModelSettings
 from ..audio import AudioFrame, Resampler, join, split, to_mono
 from ..errors import AntiphonError, AudioError, ProviderError, SlotMissing, TruncatedStream
-from ..streams import FLUSH, Channel, Usage
+from ..streams import FLUSH, Usage
 from ..stt import Final, STTEvent, Vocabulary
 from ..vad import VADEvent, VADStream
 from .ear import Ear

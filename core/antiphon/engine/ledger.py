@@ -188,8 +188,8 @@ class Ledger:
         if known and self._linked:
             position = max(last, self._before(span))
             return Heard(self._cut(self._past_punctuation(position)), False)
-        position = self._proportion(span, seconds)
-        return Heard(self._cut_before_space(position, span.start), True)
+        share = self._proportion(span, seconds)
+        return Heard(self._cut_before_space(share, span.start), True)
 
     def all_text(self) -> Heard:
         """Everything generated so far, for a segment without a voice."""

@@ -67,6 +67,9 @@ class Requests:
         ):
             discard(self._c, handle, f"agent {scope.agent.id!r} has been left")
             return
+        if self._c.closing.caller_gone:
+            discard(self._c, handle, "the caller has gone")
+            return
         self.announce(handle)
         if scope is not None and scope.is_open:
             start(scope.agent)

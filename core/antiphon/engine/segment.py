@@ -60,10 +60,12 @@ class Segment:
         "_on_granted",
         "_parts",
         "_played_out",
+        "_ran",
         "_rate",
         "_resampler",
         "_rewound",
         "_room",
+        "_runs_since",
         "_sent",
         "agent",
         "audio_done",
@@ -140,6 +142,8 @@ class Segment:
         self._parts = 0
         self._base = 0
         self._rewound: _Rewound | None = None
+        self._runs_since: float | None = None
+        self._ran = 0.0
         self._played_out: list[asyncio.Future[None]] = []
 
     def __repr__(self) -> str:
@@ -277,13 +281,32 @@ class Segment:
     def played_seconds(self, played: Played | None) -> float:
         """Seconds of its audio that were played."""
         if played is None:
-            # The transport has nothing of it left: it has run dry, all that was pushed was played.
-            samples = self.pushed
+            samples = self._base + self._surely_pushed_out()
         elif self._rewound is not None and played.segment == self._rewound.part:
             samples = self._rewound.base + played.samples
         else:
             samples = self._base + (played.samples if played.segment == self.part else 0)
         return samples / self._rate
+
+    def _surely_pushed_out(self) -> int:
+        """Samples of this part that were played, where the transport plays nothing any more: all
+        that was pushed if it has run dry, but not more than there was time for if it is gone."""
+        seconds = self._ran
+        if self._runs_since is not None:
+            seconds += asyncio.get_running_loop().time() - self._runs_since
+        samples = max(0, int(seconds * self._rate + 1e-3) - self._base)
+        return min(self.pushed - self._base, samples)
+
+    def runs(self) -> None:
+        """Its audio is being played from now on."""
+        if self._runs_since is None:
+            self._runs_since = asyncio.get_running_loop().time()
+
+    def halts(self) -> None:
+        """Its audio is paused."""
+        if self._runs_since is not None:
+            self._ran += asyncio.get_running_loop().time() - self._runs_since
+            self._runs_since = None
 
     @property
     def pushed_seconds(self) -> float:
@@ -300,7 +323,7 @@ class Segment:
         """Puts back what the transport has cleared unplayed, to be pushed again."""
         rewound = _Rewound(self.part, self._base, self.pushed, list(self._sent))
         if played is None:
-            samples = rewound.pushed - rewound.base
+            samples = self._surely_pushed_out()
         else:
             samples = played.samples if played.segment == rewound.part else 0
         self._put_back(rewound, samples)

@@ -102,7 +102,7 @@ class Segments:
                 created_at=segment.began_at,
             )
             message.content = text
-            message.interrupted = interrupted and cut_short
+            message.interrupted = interrupted and (cut_short or not segment.text_done)
             message.generated_text = generated
             message.estimated = heard.estimated
             self._c.transcripts.complete(segment, message)

@@ -178,6 +178,7 @@ class Speaking:
 
     def _begin(self, segment: Segment) -> None:
         segment.state = SegmentState.PLAYING
+        segment.runs()
         self._c.segments.on_started(segment)
 
     def _finish(self, segment: Segment) -> None:
@@ -209,6 +210,7 @@ class Speaking:
             segment.rewind(transport.clear())
         else:
             transport.pause()
+        segment.halts()
         return True
 
     def resume(self) -> None:
@@ -218,6 +220,8 @@ class Speaking:
         self.paused = False
         if self.transport is not None and not self._emulate_pause:
             self.transport.resume()
+        if self.current is not None:
+            self.current.runs()
         self._pump()
 
     def cut(self, segment: Segment) -> None:

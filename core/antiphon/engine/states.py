@@ -53,9 +53,7 @@ class States:
             self._away = None
         both_silent = self.agent == "listening" and self.user == "listening"
         if both_silent and self._away_after is not None and not self._c.closing_begun:
-            self._away = self._c.loop.call_later(
-                self._away_after, self._c.post, self._go_away
-            )
+            self._away = self._c.loop.call_later(self._away_after, self._c.post, self._go_away)
 
     def _go_away(self) -> None:
         if self._c.tool_calls.running:

@@ -6,13 +6,8 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
-from ..audio import AudioFrame
-from ..chat import ChatContext, ChatMessage
-from ..events import (
-    TranscriptDropped,
-    TurnDecision,
-    UserInputTranscribed,
-)
+from ..chat import ChatMessage
+from ..events import TurnDecision
 from ..stt import (
     EagerEndOfTurn,
     EndOfTurn,
@@ -25,18 +20,15 @@ from ..stt import (
 from ..turn_handling import TurnDetection
 from ..vad import VADEvent
 from .barge_in import BargeIn
-from .finals import Finals, Late, Reach
+from .delays import Delays
+from .words import FINAL_BOUND, Words
 
 if TYPE_CHECKING:
     from .conversation import Conversation
     from .segment import Segment
 
-FINAL_BOUND = 2.0
-"""Seconds that the endpoint waits for a final transcript."""
 WORDS_BOUND = 10.0
 """Seconds after its start of speech in which an STT that gives no interim words gives some."""
-_PAUSE = 0.1
-"""Seconds of silence in the middle of an utterance at which a final that has no times ends."""
 _EPSILON = 1e-6
 
 
@@ -58,21 +50,14 @@ class Turns:
         """First voiced sample of the utterance in progress, or of the last one."""
         self.last_voiced: float | None = None
         self._vad_end: float | None = None
-        self.final_due = False
-        """Audio has been heard that no final transcript covers yet."""
-        self._final_at: float | None = None
-        self._texts: list[str] = []
-        self._partial = ""
-        self._flushed = False
-        self._committing = False
+        self.committing = False
         """Committed by hand, as soon as the final has come."""
         self._endpoint: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._detection: asyncio.Task[None] | None = None
-        self._delay: float | None = None
-        self._judged = ""
-        """The words that the turn detector has judged, or is judging."""
-        self._finals = Finals()
+        self._delays = Delays(conversation, self._consider)
+        self._answered_until: float | None = None
+        """The end of the voice of the last turn: going on soon after it means it was a pause."""
+        self._words = Words(conversation, self)
         self.barge_in = BargeIn(conversation, self)
 
     # What others ask
@@ -85,17 +70,17 @@ class Turns:
     @property
     def words(self) -> str:
         """The words of the turn so far, interim ones included."""
-        return " ".join([*self._texts, self._partial] if self._partial else self._texts)
+        return self._words.text
+
+    @property
+    def final_due(self) -> bool:
+        """Audio has been heard that no final transcript covers yet."""
+        return self._words.due
 
     @property
     def in_progress(self) -> bool:
         """The user is speaking, or has spoken and it is not decided yet what that was."""
-        return (
-            self.voice is Voice.SPEAKING
-            or self.final_due
-            or bool(self._texts)
-            or bool(self._partial)
-        )
+        return self.voice is Voice.SPEAKING or self._words.due or bool(self._words.text)
 
     @property
     def quiet(self) -> bool:
@@ -105,7 +90,7 @@ class Turns:
     @property
     def between_utterances(self) -> bool:
         """A moment at which the STT can be changed without cutting a word."""
-        return self.quiet and not self._partial
+        return self.quiet and not self._words.partial
 
     def holds(self, segment: Segment) -> bool:
         """Whether a segment must wait with its first audio, because the user has the floor."""
@@ -132,12 +117,12 @@ class Turns:
     def on_vad(self, event: VADEvent) -> None:
         """Speech has begun or ended."""
         if event.type == "speech_started":
+            self._note_pause(event.at)
             self.voice = Voice.SPEAKING
             self.began = event.at
-            self.final_due = self._c.hearing.has_stt
-            self._flushed = False
+            self._words.expect()
             self._cancel_endpoint()
-            self._cancel_detection()
+            self._delays.forget()
             self._cancel_deadline()
             self._c.hearing.utterance_began()
             self._c.states.user_speaks(True)
@@ -146,6 +131,18 @@ class Turns:
             self._voice_ended(event.at)
             self.barge_in.speech_ended(event.at)
             self._consider()
+
+    def _note_pause(self, at: float) -> None:
+        """The user speaks: after a pause in the turn in progress, or in one that seemed to be
+        over and whose reply has not been heard yet."""
+        before = self.last_voiced
+        if not self.in_progress:
+            timelines = self._c.user_turns.timelines
+            unheard = bool(timelines) and timelines[-1].first_audio is None
+            before = self._answered_until if unheard else None
+        if before is not None and at - before <= self._c.turn_settings.max_delay:
+            self._delays.went_on(at - before)
+        self._answered_until = None
 
     def vad_changed(self, voiced_until: float | None) -> None:
         """Another VAD listens from now on: nobody will tell when this utterance ends. If it goes
@@ -160,12 +157,11 @@ class Turns:
         self.voice = Voice.SILENT
         self.last_voiced = at
         self._vad_end = self._c.now()
-        if self._finals.covers(at):
-            self.final_due = False
+        self._words.voice_ended(at)
         self._c.states.user_speaks(False)
-        if self.final_due:
+        if self._words.due:
             if flush and self.mode != "stt":
-                self._flush()
+                self._words.flush()
             self._wait_for_final(at + self._c.turn_settings.min_delay)
 
     def on_stt(self, event: STTEvent, covered_until: float | None) -> None:
@@ -187,10 +183,10 @@ class Turns:
     def _on_stt_speech(self) -> None:
         if self._c.hearing.has_vad:
             return
-        self.final_due = True
+        self._words.due = True
         self.began = self._loop.time()
         self._cancel_endpoint()
-        self._cancel_detection()
+        self._delays.forget()
         self._cancel_deadline()
         self._c.states.user_speaks(True)
         stt = self._c.slots.get(self._c.agent, "stt")
@@ -199,17 +195,12 @@ class Turns:
         self._wait_for_final(self._loop.time(), FINAL_BOUND if interim else WORDS_BOUND)
 
     def _on_partial(self, event: Partial) -> None:
-        text = event.text.strip()
-        late = self._c.hearing.has_vad and self._silent_since_late()
-        if not text or late or self._finals.forgets(None, self._loop.time(), FINAL_BOUND):
+        if not self._words.on_partial(event):
             return
-        self._partial = text
-        self.final_due = True
-        self._c.notify(UserInputTranscribed(transcript=text, is_final=False, at=self._c.now()))
         if not self._c.hearing.has_vad:
             self._c.states.user_speaks(True)
             self._cancel_endpoint()
-        if self.voice is Voice.SILENT and not self._committing:
+        if self.voice is Voice.SILENT and not self.committing:
             if self.last_voiced is None or not self._c.hearing.has_vad:
                 # Nobody but the STT hears this speech: it goes on while such words come.
                 self._cancel_deadline()
@@ -217,95 +208,38 @@ class Turns:
         self.barge_in.words_came(final=False)
 
     def _on_final(self, event: Final, covered_until: float | None) -> None:
-        text = event.text.strip()
-        now = self._loop.time()
-        reach = self._finals.take(event, covered_until, now)
-        if self._finals.forgets(reach, now, FINAL_BOUND):
+        if not self._words.on_final(event, covered_until):
             return
-        silent = self._silent_since_late()
-        if self._finals.belongs_to_late(reach, event, silent_since_then=silent):
-            self._correct(text, over=event.flushed)
-            return
-        self._partial = ""
-        self._final_at = now
-        self._forget_audio(reach)
-        covers = self._covered(reach)
-        if covers:
-            self.final_due = False
+        if not self._words.due:
             self._cancel_deadline()
-        if text:
-            self._texts.append(text)
-            self._c.notify(
-                UserInputTranscribed(
-                    transcript=text, is_final=True, language=event.language, at=self._c.now()
-                )
-            )
         if not self._c.hearing.has_vad:
-            self.last_voiced = covered_until if covered_until is not None else now
+            self.last_voiced = covered_until if covered_until is not None else self._loop.time()
             self._c.states.user_speaks(False)
-        if text:
+        if event.text.strip():
             self.barge_in.words_came(final=True)
         self.barge_in.finalised()
-        if covers and self._committing:
+        if self.committing and not self._words.due:
             self._commit("committed by hand")
         else:
             self._consider()
 
-    def _silent_since_late(self) -> bool:
-        """Whether the user has said nothing since a turn that did not wait for its final."""
-        late = self._finals.late
-        if late is None or self.voice is Voice.SPEAKING or self._texts:
-            return False
-        return self.began is None or self.began <= late.until + _EPSILON
-
-    def _covered(self, reach: Reach) -> bool:
-        """Whether no final is due any more for what the user has said."""
-        if self.voice is Voice.SPEAKING:
-            return False
-        if self._c.hearing.has_vad and self.last_voiced is not None:
-            return self._finals.covers(self.last_voiced)
-        return reach.until > float("-inf") and not (self._committing and self._finals.awaited)
-
-    def _forget_audio(self, reach: Reach) -> None:
-        """What is finalised need not be heard again, should the STT fail."""
-        hearing, now = self._c.hearing, self._loop.time()
-        if reach.surely is not None:
-            hearing.finalised(reach.surely)
-        elif self.voice is Voice.SILENT:
-            hearing.finalised(reach.until)
-        else:
-            voiced = hearing.voiced_until
-            if voiced is not None and now - voiced >= _PAUSE:
-                hearing.finalised(voiced)
-
     def _on_end_of_turn(self) -> None:
-        if self._partial:
-            self._texts.append(self._partial)
-            self._partial = ""
-        now = self._loop.time()
-        self._finals.cover(now)
-        self.final_due = False
+        self._words.turn_announced()
         if self.last_voiced is None:
-            self.last_voiced = self._c.hearing.voiced_until or now
+            self.last_voiced = self._c.hearing.voiced_until or self._loop.time()
         self._commit("the stt says that the turn has ended")
 
     def stt_failed(self) -> None:
         """The STT has given up: no final will come for what was heard."""
-        self._finals.start_anew()
+        self._words.stt_failed()
         if self.voice is Voice.SILENT:
             self._final_overdue()
 
     def stt_reopened(self) -> None:
         """The STT is called again and hears the audio once more of which its final is due."""
-        self._finals.start_anew()
-        if self.final_due and self.voice is Voice.SILENT and self._flushed:
-            self._flushed = False
-            self._flush()
+        self._words.stt_reopened()
 
     # The end of a turn
-
-    def _min_delay(self) -> float:
-        return self._c.turn_settings.min_delay
 
     def _consider(self) -> None:
         """Sets the endpoint for what has been said, if there is anything and the user is silent."""
@@ -313,7 +247,8 @@ class Turns:
         mode = self.mode
         if self.voice is Voice.SPEAKING or mode == "manual":
             return
-        if self.last_voiced is None and self._texts:
+        words = self._words.final
+        if self.last_voiced is None and words:
             self.last_voiced = self._loop.time()
         if not self.in_progress or self.last_voiced is None:
             self._c.hearing.between_utterances()
@@ -321,63 +256,25 @@ class Turns:
         stt = self._c.slots.get(self._c.agent, "stt")
         if mode == "stt" and stt is not None and stt.capabilities.end_of_turn:
             return
-        if mode == "turn_detector" and self._texts and not self.final_due:
-            words = " ".join(self._texts)
-            if self._judged != words:
-                self._cancel_detection()
-                self._judged = words
-                self._detection = self._c.tasks.start(
-                    self._detect(words, self._c.hearing.utterance(self.began or 0.0)),
-                    "turn detector",
-                )
-            if self._detection is not None:
+        if mode == "turn_detector" and words and not self._words.due:
+            began = self.began or 0.0
+            if not self._delays.judge(words, lambda: self._c.hearing.utterance(began)):
                 return
-        delay = self._delay if self._delay is not None else self._min_delay()
-        at = self.last_voiced + delay
+        at = self.last_voiced + self._delays.delay
         if at <= self._loop.time() + _EPSILON:
             self._on_endpoint()
         else:
             self._endpoint = self._loop.call_at(at, self._c.post, self._on_endpoint)
 
-    async def _detect(self, words: str, audio: AudioFrame | None) -> None:
-        detector = self._c.slots.get(self._c.agent, "turn_detector")
-        settings = self._c.turn_settings
-        context: ChatContext = self._c.agent._chat_ctx.copy()
-        context.add_message(role="user", content=words)
-        try:
-            probability = await detector.end_of_turn(context, audio)
-        except Exception as error:
-            self._c.post(self._c.report_error, error, "turn_detector", True)
-            probability = 1.0
-        done = probability >= detector.threshold
-        self._c.post(
-            self._detected, settings.min_delay if done else settings.max_delay, probability
-        )
-
-    def _detected(self, delay: float, probability: float) -> None:
-        self._detection = None
-        self._delay = delay
-        self._decide(
-            "wait",
-            f"the turn detector gives {probability:.2f}: the turn ends {delay:g} s after speech",
-        )
-        self._consider()
-
     def _on_endpoint(self) -> None:
         self._endpoint = None
         if self.voice is Voice.SPEAKING:
             return
-        if self.final_due and self._c.hearing.has_stt:
-            self._flush()
+        if self._words.due and self._c.hearing.has_stt:
+            self._words.flush()
             self._wait_for_final(self._loop.time())
             return
         self._commit("the user has been silent for the delay")
-
-    def _flush(self) -> None:
-        if not self._flushed:
-            self._flushed = True
-            self._finals.asked(self._loop.time())
-            self._c.hearing.flush()
 
     def _wait_for_final(self, since: float, bound: float = FINAL_BOUND) -> None:
         if self._deadline is None:
@@ -386,33 +283,30 @@ class Turns:
 
     def _final_overdue(self) -> None:
         self._cancel_deadline()
-        if not self.final_due:
+        if not self._words.due:
             return
-        self.final_due = False
-        interim = self._partial
-        if interim:
-            self._texts.append(interim)
-            self._partial = ""
+        interim = self._words.settle_for_interim()
         if not self._c.hearing.has_vad:
             self._c.states.user_speaks(False)
             if self.last_voiced is None:
                 self.last_voiced = self._loop.time()
         self.barge_in.finalised()
-        if self._committing:
+        if self.committing:
             self._commit("committed by hand", interim=interim)
         elif self.mode != "manual":
             self._commit("no final transcript came within 2 s", interim=interim)
 
     def _commit(self, reason: str, *, interim: str = "") -> ChatMessage | None:
-        text = " ".join(self._texts).strip()
-        finals = self._texts[:-1] if interim else []
-        voiced, vad_end, final_at = self.last_voiced, self._vad_end, self._final_at
+        voiced, vad_end, final_at = self.last_voiced, self._vad_end, self._words.final_at
+        text, finals = self._words.take(interim)
         self.clear()
         self._c.hearing.between_utterances()
         if not text:
             self.barge_in.turn_was_empty()
             return None
         self._decide("commit", reason)
+        self._delays.ended()
+        self._answered_until = voiced if self._c.hearing.has_vad else None
         timeline = self._c.user_turns.new_timeline(text)
         timeline.last_voiced = None if voiced is None else self._c.since_start(voiced)
         timeline.vad_end = vad_end
@@ -425,29 +319,8 @@ class Turns:
         )
         self.barge_in.turn_came()
         if interim:
-            now = self._loop.time()
-            until = voiced if voiced is not None else now
-            self._finals.late = Late(message, until, now, finals)
+            self._words.may_be_corrected(message, finals, voiced)
         return message
-
-    def _correct(self, text: str, *, over: bool) -> None:
-        """Takes a final for a turn that was committed without it."""
-        late = self._finals.late
-        assert late is not None
-        if over:
-            self._finals.late = None
-        if text:
-            late.finals.append(text)
-        corrected = " ".join(late.finals)
-        if not text or corrected == late.message.content:
-            return
-        if self._c.user_turns.correct(late.message, corrected):
-            return
-        self._c.notify(
-            TranscriptDropped(
-                transcript=text, reason="its turn has been answered already", at=self._c.now()
-            )
-        )
 
     # Manual turns
 
@@ -458,10 +331,10 @@ class Turns:
             at = self._c.hearing.voiced_until
             self._voice_ended(now if at is None else min(at, now))
             self.barge_in.speech_ended(now)
-        if self._c.hearing.has_stt and (self.final_due or not self._c.hearing.has_vad):
-            self.final_due = True
-            self._committing = True
-            self._flush()
+        if self._c.hearing.has_stt and (self._words.due or not self._c.hearing.has_vad):
+            self._words.due = True
+            self.committing = True
+            self._words.flush()
             self._cancel_deadline()
             self._wait_for_final(now)
             return
@@ -469,29 +342,19 @@ class Turns:
 
     def forget(self) -> None:
         """Forgets the turn in progress, what the STT has not finalised of it included."""
-        now = self._loop.time()
-        if self._c.hearing.has_stt and (self.final_due or not self._c.hearing.has_vad):
-            self._flushed = False
-            self._flush()
-            self._finals.forget(now)
+        self._words.forget()
         self.clear()
-        self._c.hearing.finalised(now)
-        self._finals.cover(now)
         self.barge_in.finalised()
         self.barge_in.turn_was_empty()
 
     def clear(self) -> None:
         """Begins a new turn."""
         self._cancel_endpoint()
-        self._cancel_detection()
+        self._delays.forget()
         self._cancel_deadline()
-        self._texts.clear()
-        self._partial = ""
-        self.final_due = self.voice is Voice.SPEAKING and self._c.hearing.has_stt
-        self._flushed = False
-        self._committing = False
+        self._words.clear()
+        self.committing = False
         self._vad_end = None
-        self._final_at = None
         self.last_voiced = None
 
     def take_trailing(self) -> str:
@@ -514,14 +377,6 @@ class Turns:
             self._endpoint.cancel()
             self._endpoint = None
 
-    def _cancel_detection(self) -> None:
-        """Nothing that the turn detector has said holds any more."""
-        self._judged = ""
-        self._delay = None
-        if self._detection is not None:
-            self._detection.cancel()
-            self._detection = None
-
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
@@ -530,6 +385,6 @@ class Turns:
     def close(self) -> None:
         """Stops the timers."""
         self._cancel_endpoint()
-        self._cancel_detection()
+        self._delays.forget()
         self._cancel_deadline()
         self.barge_in.close()

@@ -15,15 +15,17 @@ from antiphon.testing import Caller, ScriptedLLM, ScriptedSTT, ScriptedTTS, Scri
 class Talk:
     """`async with Talk(replies=["…"]) as talk:` is a running conversation, closed at the end.
 
-    Slots not given are scripted ones with the latencies of the reference timeline. `log` holds every
-    event, in order, with the loop time at which it came.
+    Slots not given are scripted ones with the latencies of the reference timeline. `log` holds
+    every event, in order, with the loop time at which it came.
     """
 
     def __init__(self, agent=None, *, caller=None, replies=(), **session):
         self.caller = Caller() if caller is None else caller
         self.agent = Agent(instructions="be brief") if agent is None else agent
         self.log = []
-        session.setdefault("llm", ScriptedLLM(replies) if isinstance(replies, dict | list) else None)
+        session.setdefault(
+            "llm", ScriptedLLM(replies) if isinstance(replies, dict | list) else None
+        )
         session.setdefault("stt", ScriptedSTT())
         session.setdefault("vad", ScriptedVAD())
         session.setdefault("tts", ScriptedTTS())

@@ -89,7 +89,11 @@ async def test_a_short_word_interrupts_at_its_endpoint(talk):
         await t.until(10)
     assert handle.interrupted
     # Audio from 1.2; the endpoint of "no" is at 2.9: four words of 0.4 s.
-    assert t.said == [("assistant", "one two three four"), ("user", "no"), ("assistant", "very well")]
+    assert t.said == [
+        ("assistant", "one two three four"),
+        ("user", "no"),
+        ("assistant", "very well"),
+    ]
     assert t.decisions[0] == (pytest.approx(2.9, abs=FRAME), "commit")
 
 
@@ -178,9 +182,7 @@ async def test_after_ignored_words_the_agent_goes_on_at_their_endpoint(talk):
         await say_ten(t)
         await t.until(12)
     # Paused at 2.5, resumed when the turn of 2.8 has ended.
-    assert [
-        (when, what) for when, what in t.states if what in ("speaking", "listening")
-    ][1:4] == [
+    assert [(when, what) for when, what in t.states if what in ("speaking", "listening")][1:4] == [
         (pytest.approx(1.2, abs=FRAME), "speaking"),
         (pytest.approx(2.5, abs=FRAME), "listening"),
         (pytest.approx(3.3, abs=FRAME), "speaking"),
@@ -188,9 +190,7 @@ async def test_after_ignored_words_the_agent_goes_on_at_their_endpoint(talk):
 
 
 async def test_ignored_words_among_others_do_interrupt(talk):
-    async with talk(
-        replies=["very well"], turn_handling=interruption(ignore_words=("yeah",))
-    ) as t:
+    async with talk(replies=["very well"], turn_handling=interruption(ignore_words=("yeah",))) as t:
         t.caller.speak_at(2.0, "yeah but wait", seconds=1.2)
         handle = await say_ten(t)
         await t.until(12)
@@ -255,10 +255,7 @@ async def test_two_turns_during_an_uninterruptible_speech_are_both_kept(talk):
         await say_ten(t, allow_interruptions=False)
         await t.until(15)
     assert [text for role, text in t.said if role == "user"] == ["stop that", "I said stop"]
-    assert t.llm.requests[-1].texts[-2:] == [("user", "stop that"), ("user", "I said stop")] or (
-        ("user", "I said stop") in t.llm.requests[-1].texts
-    )
-    assert t.heard.startswith(TEN)
+    assert t.heard == f"{TEN} very well very well"
 
 
 async def test_an_uninterruptible_speech_may_begin_while_the_user_speaks(talk):
@@ -391,9 +388,7 @@ async def test_a_second_sound_during_the_pause_puts_the_resumption_off(talk):
 
 
 async def test_without_resuming_a_sound_of_min_duration_ends_the_speech(talk):
-    async with talk(
-        replies=[], turn_handling=interruption(resume_false_interruption=False)
-    ) as t:
+    async with talk(replies=[], turn_handling=interruption(resume_false_interruption=False)) as t:
         t.caller.mumble_at(2.0, 0.8)
         handle = await say_ten(t)
         await t.until(15)
@@ -586,7 +581,7 @@ async def test_the_caller_hears_nothing_of_a_reply_while_speaking(talk):
         assert not any(own.start < entry.start < own.end for own in mine), (entry, mine)
 
 
-async def test_a_turn_detector_that_waits_holds_the_reply_to_nothing(talk):
+async def test_words_that_are_not_a_whole_turn_yet_cancel_the_reply_all_the_same(talk):
     detector = ScriptedTurnDetector([1.0, 0.0])
     async with talk(llm=slow("here it is", "two things then"), turn_detector=detector) as t:
         t.caller.speak_at(0.5, "tell me", seconds=1.0)
@@ -688,7 +683,7 @@ async def test_an_interruption_stops_the_llm(talk):
     assert t.said[-1] == ("assistant", "very well")
 
 
-async def test_the_loop_is_called_once_to_clear_the_transport_when_the_words_come(talk):
+async def test_an_interruption_clears_the_transport_once_and_does_not_pause_it(talk):
     cleared = []
 
     class Watching(Caller):

@@ -416,6 +416,21 @@ async def test_a_hang_up_in_the_middle_of_a_word_does_not_hold_up_on_exit() -> N
         assert "user: one two" in t.history
 
 
+async def test_what_on_exit_says_to_a_caller_who_has_gone_is_not_recorded_as_heard() -> None:
+    handles: list[Any] = []
+
+    class Leaving(Agent):
+        async def on_exit(self) -> None:
+            handles.append(await self.session.say("Goodbye then."))
+
+    async with talk(Leaving(), **voiced()) as t:
+        t.caller.hang_up()
+        await t.session.wait_closed()
+        assert handles[0].done() and handles[0].interrupted
+        assert t.history == ["None -> leaving"]
+        assert "discarded: the caller has gone" in t.log.told
+
+
 async def test_on_exit_sees_the_last_words_of_the_user() -> None:
     seen: list[str] = []
 

@@ -276,14 +276,11 @@ async def test_awaiting_ones_own_reply_in_a_tool_raises_at_once() -> None:
     async with talk(Desk(), [Call("look"), "Found it."]) as t:
         await t.hear("look")
         assert now() == 0
-        assert (
-            raised.messages
-            == [
-                "the tool 'look' of agent 'desk' awaits the reply that made its call, which waits for "
-                "the tool; use `await ctx.wait_for_playout()` for what was said before the call"
-            ]
-            * 2
+        why = (
+            "the tool 'look' of agent 'desk' awaits the reply that made its call, which waits for "
+            "the tool; use `await ctx.wait_for_playout()` for what was said before the call"
         )
+        assert raised.messages == [why, why]
         assert t.history[-1] == "desk: Found it."
 
 

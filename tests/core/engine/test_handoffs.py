@@ -1,4 +1,4 @@
-"""Hand-offs: their order, what the new agent is shown, and what happens while they are on their way."""
+"""Hand-offs: their order, what the new agent is shown, and what happens on the way."""
 
 from __future__ import annotations
 
@@ -776,9 +776,7 @@ def slow_exit(seconds: float = 2.0) -> Agent:
     return Old()
 
 
-async def test_a_turn_of_the_window_is_recorded_at_once_and_in_the_new_context_before_on_enter() -> (
-    None
-):
+async def test_a_turn_of_the_window_is_recorded_at_once_and_shown_before_on_enter() -> None:
     seen: list[str] = []
 
     class New(Agent):
@@ -955,7 +953,7 @@ async def test_a_turn_while_the_hand_off_is_being_announced_interrupts_and_is_ke
             "user: hello?",
             "desk -> quiet",
             "quiet: Hello.",
-        ] or (t.history[-4:] == ["desk: I move", "user: hello?", "desk -> quiet", "quiet: Hello."])
+        ]
 
 
 async def test_a_turn_after_the_switch_interrupts_the_greeting() -> None:

@@ -474,9 +474,7 @@ async def test_two_agents_of_one_class_with_an_own_node_share_the_stream(talk):
 async def test_a_hand_off_to_another_vad_takes_it(talk):
     async with talk(Agent(instructions="x"), replies=WORDS) as t:
         await t.until(1.0)
-        await t.session.update_agent(
-            Agent(instructions="y", vad=ScriptedVAD(min_silence=1.5))
-        )
+        await t.session.update_agent(Agent(instructions="y", vad=ScriptedVAD(min_silence=1.5)))
         t.caller.speak_at(2.0, "hello there", seconds=1.0)
         await t.until(9)
         assert t.session.turns[0].vad_end == pytest.approx(4.5, abs=FRAME)

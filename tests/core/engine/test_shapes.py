@@ -334,7 +334,8 @@ async def test_both_tools_of_a_step_may_return_the_next_agent_and_one_of_them_wi
         await t.hear("I am Ann and forty two.")
         assert t.outputs == [
             "output record_name: ",
-            "error record_age: the call 'record_name' has handed over to 'customer_service' already",
+            "error record_age: the call 'record_name' has handed over to 'customer_service' "
+            "already",
         ]
         assert t.history[-3:] == [
             "eager: One moment.",

@@ -126,9 +126,7 @@ async def test_a_stream_that_ends_early_counts_as_a_failure_and_is_opened_again(
         t.caller.speak_at(0.5, "one two three", seconds=1.2)
         await t.until(8)
     assert t.errors[0] == ("stt", TruncatedStream, True)
-    assert str(t.events("error")[0].error) == (
-        "the stt stream ended while there was audio to come"
-    )
+    assert str(t.events("error")[0].error) == ("the stt stream ended while there was audio to come")
     assert user(t) == ["one two three"]
 
 

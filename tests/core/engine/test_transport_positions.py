@@ -17,9 +17,7 @@ class Telling(Caller):
     """
 
     def __init__(self, *plan, **options):
-        super().__init__(
-            position="reported", position_error=0.0, reported_after=1000, **options
-        )
+        super().__init__(position="reported", position_error=0.0, reported_after=1000, **options)
         self.plan = plan
 
     def clear(self):
@@ -118,21 +116,18 @@ async def test_nobody_is_idle_while_it_is_not_known_what_was_heard(talk):
         assert t.now == pytest.approx(2.55)
 
 
-async def test_words_that_come_just_after_an_emulated_pause_wait_for_its_report(talk):
-    caller = Telling((0.1, 0, True), pause="emulated")
+async def test_a_speech_cut_just_after_an_emulated_pause_waits_for_its_report(talk):
+    caller = Telling((0.2, 0, True), pause="emulated")
     async with talk(replies=["very well"], caller=caller) as t:
-        t.caller.mumble_at(2.0, 0.35)
+        t.caller.mumble_at(1.84, 0.8)
         await t.until(1.0)
-        t.session.say(TEN)
-        await t.until(1.9)
-        # 0.5 s of speech pause it at 2.35 + …: force the pause and the cut one after the other.
-        t.caller.mumble_at(2.36, 0.3)
-        await t.until(2.56)
+        handle = t.session.say(TEN)
+        await t.until(2.38)  # paused at 2.35: two words, with the guess three
+        assert t.session.agent_state == "listening"
         t.caller.type("stop")
+        assert handle.interrupted and not handle.done()
         await t.until(8)
-        heard = t.caller.timeline
-    spoken = " ".join(entry.text for entry in heard if entry.who == "agent")
-    assert spoken == f"{t.messages[0].text_content} very well"
+    assert t.said == [("assistant", "one two"), ("user", "stop"), ("assistant", "very well")]
 
 
 @pytest.mark.parametrize("surplus", [1600, 700, -500])
@@ -178,9 +173,7 @@ async def test_a_speech_cut_while_the_transport_has_run_dry_was_heard_as_far_as_
     talk, pause
 ):
     # Each word takes twice its length to make: from 1.2 a word, then 0.4 s of silence.
-    async with talk(
-        caller=Forgetful(pause=pause), tts=ScriptedTTS(realtime_factor=2.0)
-    ) as t:
+    async with talk(caller=Forgetful(pause=pause), tts=ScriptedTTS(realtime_factor=2.0)) as t:
         await t.until(1.0)
         handle = t.session.say(TEN)
         await t.until(3.3)  # words at 1.2, 2.0, 2.8; silence from 3.2
@@ -192,9 +185,7 @@ async def test_a_speech_cut_while_the_transport_has_run_dry_was_heard_as_far_as_
 
 @pytest.mark.parametrize("pause", ["native", "emulated"])
 async def test_a_pause_while_the_transport_has_run_dry_repeats_nothing(talk, pause):
-    async with talk(
-        caller=Forgetful(pause=pause), tts=ScriptedTTS(realtime_factor=2.0)
-    ) as t:
+    async with talk(caller=Forgetful(pause=pause), tts=ScriptedTTS(realtime_factor=2.0)) as t:
         t.caller.mumble_at(2.8, 0.7)  # the pause comes at 3.3, in the silence
         await t.until(1.0)
         t.session.say(TEN)
@@ -227,7 +218,9 @@ async def test_a_transport_with_longer_frames_gets_them(talk):
 @pytest.mark.parametrize("rate", [8000, 24000, 48000])
 async def test_frames_have_the_rate_of_the_transport(talk, rate):
     class Checking(Caller):
-        rates: set[int] = set()
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.rates = set()
 
         def push(self, frame, segment):
             self.rates.add(frame.sample_rate)
@@ -240,9 +233,8 @@ async def test_frames_have_the_rate_of_the_transport(talk, rate):
         t.session.say(TEN)
         await t.until(8)
         ((start, end, _),) = t.agent_heard
-    assert Checking.rates == {rate}
+    assert t.caller.rates == {rate}
     assert (start, end) == (pytest.approx(1.2, abs=0.02), pytest.approx(5.2, abs=0.02))
-    Checking.rates = set()
 
 
 async def test_every_segment_is_pushed_under_its_own_name(talk):
@@ -260,3 +252,27 @@ async def test_every_segment_is_pushed_under_its_own_name(talk):
         t.session.say("three four")
         await t.until(8)
     assert len(names) == 2
+
+
+@pytest.mark.parametrize("at", [1.3, 1.55, 1.65, 2.05, 3.3])
+async def test_a_caller_who_hangs_up_has_heard_what_was_played_until_then(talk, at):
+    # A transport whose line is gone says None; 0.4 s of audio were on their way.
+    async with talk() as t:
+        await t.until(1.0)
+        t.session.say(TEN)
+        await t.until(at)
+        t.caller.hang_up()
+        await t.session.wait_closed()
+    assert " ".join(message.text_content for message in t.messages) == t.heard
+
+
+async def test_a_caller_who_hangs_up_during_a_pause_has_heard_what_came_before_it(talk):
+    async with talk(caller=Caller()) as t:
+        t.caller.mumble_at(2.0, 0.8)
+        await t.until(1.0)
+        t.session.say(TEN)
+        await t.until(4.0)
+        t.caller.hang_up()
+        await t.session.wait_closed()
+    assert [message.text_content for message in t.messages] == ["one two three"]
+    assert t.heard == "one two three"

@@ -133,9 +133,7 @@ async def test_times_announced_for_audio_that_never_came_do_not_count(talk):
 
 
 async def test_a_tts_that_is_dead_for_good_plays_and_records_what_it_made(talk):
-    tts = ScriptedTTS(
-        fail_at=[Fail(BROKEN, call=1, after=1.2), Fail(BROKEN, 2), Fail(BROKEN, 3)]
-    )
+    tts = ScriptedTTS(fail_at=[Fail(BROKEN, call=1, after=1.2), Fail(BROKEN, 2), Fail(BROKEN, 3)])
     async with talk(tts=tts) as t:
         handle = await say(t, TEN, 12)
         assert handle.done()

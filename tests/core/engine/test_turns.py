@@ -208,9 +208,7 @@ async def test_a_final_that_comes_while_the_user_speaks_again_is_not_counted_to_
 ):
     late = Final("hello there", (Word("hello", 0.5, 1.0), Word("there", 1.0, 1.5)), flushed=True)
     more = Final("and more", (Word("and", 8.0, 8.5), Word("more", 8.5, 9.0)))
-    stt = planned_stt(
-        [(1.4, Partial("hello their")), (8.5, late), (9.1, more)], word_times=True
-    )
+    stt = planned_stt([(1.4, Partial("hello their")), (8.5, late), (9.1, more)], word_times=True)
     async with talk(replies=WORDS, stt=stt) as t:
         t.caller.speak_at(0.5, "hello there", seconds=1.0)
         t.caller.speak_at(8.0, "and more", seconds=1.0)
@@ -239,9 +237,7 @@ async def test_a_final_that_answers_an_earlier_flush_does_not_end_the_wait_for_t
     stt = planned_stt(
         answers=[(1.0, Final("one two", flushed=True)), (0.3, Final("three", flushed=True))]
     )
-    async with talk(
-        replies=WORDS, stt=stt, turn_handling={"endpointing": {"min_delay": 1.5}}
-    ) as t:
+    async with talk(replies=WORDS, stt=stt, turn_handling={"endpointing": {"min_delay": 1.5}}) as t:
         t.caller.speak_at(0.5, "one two", seconds=1.0)
         t.caller.speak_at(2.4, "three", seconds=1.0)
         await t.until(12)
@@ -249,15 +245,11 @@ async def test_a_final_that_answers_an_earlier_flush_does_not_end_the_wait_for_t
     assert stt.flushed == [pytest.approx(2.0, abs=FRAME), pytest.approx(3.9, abs=FRAME)]
 
 
-async def test_an_answer_to_an_earlier_flush_that_comes_in_the_next_silence_covers_the_earlier_audio(
-    talk, planned_stt
-):
+async def test_a_late_answer_to_a_flush_covers_only_the_audio_before_that_flush(talk, planned_stt):
     stt = planned_stt(
         answers=[(1.5, Final("one two", flushed=True)), (0.3, Final("three", flushed=True))]
     )
-    async with talk(
-        replies=WORDS, stt=stt, turn_handling={"endpointing": {"min_delay": 1.5}}
-    ) as t:
+    async with talk(replies=WORDS, stt=stt, turn_handling={"endpointing": {"min_delay": 1.5}}) as t:
         t.caller.speak_at(0.5, "one two", seconds=1.0)
         t.caller.speak_at(2.4, "three", seconds=0.8)
         await t.until(12)
@@ -277,9 +269,7 @@ async def test_finals_of_an_utterance_in_pieces_wait_for_the_one_that_answers_th
 
 async def test_a_batch_stt_hears_every_utterance_of_a_turn_once(talk):
     stt = ScriptedBatchSTT(latency=1.0)
-    async with talk(
-        replies=WORDS, stt=stt, turn_handling={"endpointing": {"min_delay": 0.9}}
-    ) as t:
+    async with talk(replies=WORDS, stt=stt, turn_handling={"endpointing": {"min_delay": 0.9}}) as t:
         t.caller.speak_at(0.5, "one two", seconds=1.0)
         t.caller.speak_at(2.2, "three four", seconds=1.0)
         await t.until(14)
@@ -662,9 +652,7 @@ async def test_an_empty_typed_line_is_nothing(talk):
 
 async def test_every_decision_about_the_floor_has_a_reason(talk):
     detector = ScriptedTurnDetector([0.1, 0.9])
-    async with talk(
-        replies={"": "one two three four five six seven"}, turn_detector=detector
-    ) as t:
+    async with talk(replies={"": "one two three four five six seven"}, turn_detector=detector) as t:
         t.caller.speak_at(0.5, "I would like", seconds=1.0)
         t.caller.speak_at(7.0, "stop that now please", seconds=2.0)
         t.caller.mumble_at(11.5, 0.7)
@@ -726,3 +714,66 @@ async def test_the_user_is_not_away_while_a_tool_runs_even_one_that_was_interrup
         assert "away" not in [state for _, state in t.user_states]
         await t.until(45)
         assert [state for _, state in t.user_states][-1] == "away"
+
+
+# The adaptive delay
+
+
+ADAPTIVE = {"endpointing": {"mode": "adaptive", "min_delay": 0.6, "max_delay": 2.0}}
+
+
+async def waits_of(talk, pauses, turn_handling):
+    """Each turn has two parts with a pause between them; how long its end was waited for."""
+    async with talk(
+        llm=ScriptedLLM({"": "well"}, first_token=2.5, total=2.5),
+        tts=ScriptedTTS(seconds=0.3),
+        turn_handling=turn_handling,
+        user_away_timeout=None,
+    ) as t:
+        for number, pause in enumerate(pauses):
+            begin = 1.0 + 20 * number
+            t.caller.speak_at(begin, "I would like", seconds=1.0)
+            t.caller.speak_at(begin + 1.0 + pause, "some tea", seconds=1.0)
+        await t.until(20 * len(pauses))
+        turns = t.session.turns
+    ends = [1.0 + 20 * n + 2.0 + pause for n, pause in enumerate(pauses)]
+    return [
+        next(turn.endpoint_wait for turn in turns if turn.last_voiced == pytest.approx(end))
+        for end in ends
+    ]
+
+
+async def test_an_adaptive_delay_grows_with_the_pauses_of_the_user(talk):
+    waits = await waits_of(talk, [1.0] * 6, ADAPTIVE)
+    assert waits == sorted(waits)
+    assert waits[0] < 1.0 < waits[-1] <= 2.0
+
+
+async def test_an_adaptive_delay_stays_between_its_bounds(talk):
+    waits = await waits_of(talk, [1.9] * 8, ADAPTIVE)
+    assert waits[-1] == pytest.approx(2.0, abs=FRAME)
+    assert min(waits) >= 0.6
+
+
+async def test_an_adaptive_delay_shrinks_again_when_the_user_no_longer_pauses(talk):
+    async with talk(
+        llm=ScriptedLLM({"": "well"}, first_token=2.5, total=2.5),
+        tts=ScriptedTTS(seconds=0.3),
+        turn_handling=ADAPTIVE,
+        user_away_timeout=None,
+    ) as t:
+        for number in range(4):
+            t.caller.speak_at(1.0 + 20 * number, "I would like", seconds=1.0)
+            t.caller.speak_at(3.2 + 20 * number, "some tea", seconds=1.0)
+        for number in range(4, 20):
+            t.caller.speak_at(1.0 + 20 * number, "hello there", seconds=1.0)
+        await t.until(400)
+        waits = [turn.endpoint_wait for turn in t.session.turns]
+    assert max(waits) > 1.0
+    assert waits[-1] < 0.8
+
+
+async def test_a_fixed_delay_does_not_follow_the_pauses(talk):
+    fixed = {"endpointing": {"min_delay": 0.6, "max_delay": 2.0}}
+    waits = await waits_of(talk, [1.0] * 4, fixed)
+    assert waits == [pytest.approx(0.6, abs=FRAME)] * 4
