@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from .chat import ChatContext, ChatMessage
 from .errors import ConfigurationError
@@ -382,4 +382,4 @@ Hook: TypeAlias = Callable[[], Awaitable[None]]
 def overrides(agent: Agent, name: str) -> bool:
     """Whether the agent's class (or the object itself) has its own version of a hook or node."""
     own = getattr(type(agent), name, None)
-    return own is not getattr(Agent, name) or name in cast(dict[str, Any], vars(agent))
+    return own is not getattr(Agent, name) or name in vars(agent)

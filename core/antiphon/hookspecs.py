@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -32,7 +32,7 @@ class PluginHooks:
     """The hooks of the group `antiphon.plugins`."""
 
     @hookspec
-    def antiphon_session_started(self, session: AgentSession) -> None:
+    def antiphon_session_started(self, session: AgentSession[Any]) -> None:
         """A session has started; observers subscribe to its events here."""
 
     @hookspec(firstresult=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from .chat import ChatContext
 from .errors import ProviderRejected, TruncatedStream
+from .slot import BuiltSlot
 from .streams import Stream, Usage
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class LLMCapabilities:
     """Tokens, where known."""
 
 
-class LLM(ABC):
+class LLM(BuiltSlot, ABC):
     """A language model, or what stands in for one."""
 
     capabilities: LLMCapabilities = LLMCapabilities()
@@ -123,19 +124,3 @@ class LLM(ABC):
         if finish.reason == "content_filter":
             raise ProviderRejected("the model's content filter stopped the answer")
         return "".join(parts)
-
-    def load(self) -> None:
-        """Imports and model files; may run in a thread. Called once before first use."""
-
-    async def prewarm(self) -> None:
-        """Opens sockets ahead of need."""
-
-    async def aclose(self) -> None:
-        """Frees what `load` and `prewarm` took; harmless when repeated."""
-
-    async def __aenter__(self) -> LLM:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()

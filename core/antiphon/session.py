@@ -18,7 +18,7 @@ from .agent import (
     check_slot_value,
 )
 from .built_slots import BuiltSlots
-from .errors import ConfigurationError, SessionClosed, TransportError, did_you_mean
+from .errors import ConfigurationError, SessionClosed, did_you_mean
 from .given import NOT_GIVEN, Maybe
 from .listeners import EventSource
 from .scopes import open_scope
@@ -142,9 +142,10 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
                 f"agent {first.id!r} is active in another session; make a new one for this session"
             )
         # The engine is loaded with the first conversation, not with the import of a script.
+        from .engine.connecting import announce, transport_for
         from .engine.conversation import Conversation
 
-        carrier = transport if transport is not None else self._transport_for(room)
+        carrier = transport if transport is not None else transport_for(room, self._registry)
         conversation = Conversation(
             self,
             agent=first,
@@ -160,7 +161,7 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         self._conversation = conversation
         self._thread = threading.get_ident()
         try:
-            self._announce()
+            announce(self, self._registry)
             await conversation.start(carrier)
         except BaseException:
             conversation.stop_clocks()
@@ -170,33 +171,6 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
             first._runtime = None
             self._conversation = None
             raise
-
-    def _transport_for(self, room: Any) -> Transport | None:
-        if room is None:
-            return None
-        from .transport import Transport
-
-        if isinstance(room, Transport):
-            return room
-        own = getattr(room, "transport", None)
-        if isinstance(own, Transport):
-            return own
-        from .registry import default_registry
-
-        plugins = (self._registry or default_registry()).plugins()
-        found = plugins.hook.antiphon_transport(target=room)
-        if isinstance(found, Transport):
-            return found
-        raise TransportError(
-            f"no installed plugin makes a transport of {type(room).__name__!r}; "
-            "give a Transport, or install the plugin for it"
-        )
-
-    def _announce(self) -> None:
-        from .registry import default_registry
-
-        plugins = (self._registry or default_registry()).plugins()
-        plugins.hook.antiphon_session_started(session=self)
 
     # What it is now
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .audio import AudioFrame
+from .slot import BuiltSlot
 from .streams import Flush, Stream, Usage
 
 
@@ -116,7 +117,7 @@ class Transcript:
     usage: Usage | None = None
 
 
-class STT(ABC):
+class STT(BuiltSlot, ABC):
     """Speech to text."""
 
     capabilities: STTCapabilities = STTCapabilities()
@@ -134,24 +135,8 @@ class STT(ABC):
         reconnects: core calls again, with the audio since the last final.
         """
 
-    def load(self) -> None:
-        """Imports and model files; may run in a thread. Called once before first use."""
 
-    async def prewarm(self) -> None:
-        """Opens sockets or starts workers ahead of need."""
-
-    async def aclose(self) -> None:
-        """Frees what `load` and `prewarm` took; harmless when repeated."""
-
-    async def __aenter__(self) -> STT:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()
-
-
-class BatchSTT(ABC):
+class BatchSTT(BuiltSlot, ABC):
     """An STT that recognises whole utterances only: core cuts them with the VAD and wraps it."""
 
     capabilities: STTCapabilities = STTCapabilities(streaming=False, interim=False)
@@ -161,19 +146,3 @@ class BatchSTT(ABC):
         self, audio: AudioFrame, settings: Mapping[str, Any] | None = None
     ) -> Transcript:
         """Recognises one utterance, mono, at the first of `capabilities.sample_rates`."""
-
-    def load(self) -> None:
-        """As `STT.load`."""
-
-    async def prewarm(self) -> None:
-        """As `STT.prewarm`."""
-
-    async def aclose(self) -> None:
-        """As `STT.aclose`."""
-
-    async def __aenter__(self) -> BatchSTT:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()

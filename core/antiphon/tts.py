@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from .slot import BuiltSlot
 from .streams import Flush, Stream, Usage
 
 
@@ -58,7 +59,7 @@ class Voicing:
 TTSEvent: TypeAlias = Audio | TimedText | Voicing | Usage
 
 
-class TTS(ABC):
+class TTS(BuiltSlot, ABC):
     """Text to speech."""
 
     capabilities: TTSCapabilities = TTSCapabilities()
@@ -75,24 +76,8 @@ class TTS(ABC):
         gives the rest and ends. It raises `ProviderError` and never reconnects.
         """
 
-    def load(self) -> None:
-        """Imports and model files; may run in a thread. Called once before first use."""
 
-    async def prewarm(self) -> None:
-        """Opens sockets or starts workers ahead of need."""
-
-    async def aclose(self) -> None:
-        """Frees what `load` and `prewarm` took; harmless when repeated."""
-
-    async def __aenter__(self) -> TTS:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()
-
-
-class WholeTextTTS(ABC):
+class WholeTextTTS(BuiltSlot, ABC):
     """A TTS that takes whole texts only: core cuts sentences, fetches the next ahead, and wraps
     it."""
 
@@ -103,19 +88,3 @@ class WholeTextTTS(ABC):
         self, text: str, settings: Mapping[str, Any] | None = None
     ) -> AsyncIterator[Audio | TimedText | Usage]:
         """Speaks one text; times in `TimedText` count from the first sample of this call."""
-
-    def load(self) -> None:
-        """As `TTS.load`."""
-
-    async def prewarm(self) -> None:
-        """As `TTS.prewarm`."""
-
-    async def aclose(self) -> None:
-        """As `TTS.aclose`."""
-
-    async def __aenter__(self) -> WholeTextTTS:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()

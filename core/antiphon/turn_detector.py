@@ -6,9 +6,10 @@ from abc import ABC, abstractmethod
 
 from .audio import AudioFrame
 from .chat import ChatContext
+from .slot import BuiltSlot
 
 
-class TurnDetector(ABC):
+class TurnDetector(BuiltSlot, ABC):
     """Judges at a pause whether the user's turn has ended."""
 
     threshold: float = 0.5
@@ -21,19 +22,3 @@ class TurnDetector(ABC):
 
         `chat_ctx` ends with the user's words so far; `audio` is the last utterance, mono, or None.
         """
-
-    def load(self) -> None:
-        """Imports and model files; may run in a thread. Called once before first use."""
-
-    async def prewarm(self) -> None:
-        """Runs the model once, if that makes the first real run faster."""
-
-    async def aclose(self) -> None:
-        """Frees what `load` took; harmless when repeated."""
-
-    async def __aenter__(self) -> TurnDetector:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()

@@ -94,6 +94,7 @@ def resolve(*layers: TurnHandling | None) -> Turns:
         return default
 
     base = Turns()
+    ignored: tuple[str, ...] = first(lambda t: t.interruption.ignore_words, ())
     return Turns(
         min_delay=first(lambda t: t.endpointing.min_delay, base.min_delay),
         max_delay=first(lambda t: t.endpointing.max_delay, base.max_delay),
@@ -101,9 +102,7 @@ def resolve(*layers: TurnHandling | None) -> Turns:
         interruptions=first(lambda t: t.interruption.enabled, base.interruptions),
         min_duration=first(lambda t: t.interruption.min_duration, base.min_duration),
         min_words=first(lambda t: t.interruption.min_words, base.min_words),
-        ignore_words=frozenset(
-            word.lower() for word in first(lambda t: t.interruption.ignore_words, ())
-        ),
+        ignore_words=frozenset(word.lower() for word in ignored),
         resume_false_interruption=first(
             lambda t: t.interruption.resume_false_interruption, base.resume_false_interruption
         ),

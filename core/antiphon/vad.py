@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .audio import AudioFrame
+from .slot import BuiltSlot
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ class VADStream(ABC):
         """Stops; no event comes afterwards. Harmless when repeated."""
 
 
-class VAD(ABC):
+class VAD(BuiltSlot, ABC):
     """Voice activity detection."""
 
     capabilities: VADCapabilities = VADCapabilities()
@@ -64,19 +65,3 @@ class VAD(ABC):
         A detector may work in batches on a timer: `VADEvent.at` carries the sample time, so that
         the wait for the batch adds nothing. One that does not calls back inside `push`.
         """
-
-    def load(self) -> None:
-        """Imports and model files; may run in a thread. Called once before first use."""
-
-    async def prewarm(self) -> None:
-        """Runs the model once, if that makes the first real run faster."""
-
-    async def aclose(self) -> None:
-        """Frees what `load` took; harmless when repeated."""
-
-    async def __aenter__(self) -> VAD:
-        self.load()
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self.aclose()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
 import statistics
 import subprocess
 import sys
@@ -157,7 +158,7 @@ async def turns_per_second(turns: int) -> tuple[float, float]:
             await session.wait_for_idle()
             stamps.append(time.thread_time())
         spent = time.thread_time() - began
-    steps = [b - a for a, b in zip(stamps, stamps[1:], strict=False)]
+    steps = [b - a for a, b in itertools.pairwise(stamps)]
     # The lower quartile: what other processes and the collector add is not what is asked for.
     early = statistics.quantiles(steps[5:205], n=4)[0]
     late = statistics.quantiles(steps[-200:], n=4)[0]

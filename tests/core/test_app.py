@@ -11,12 +11,12 @@ import pytest
 
 from antiphon import Agent, AgentSession, ConfigurationError, Registry, TransportError
 from antiphon.app import App, JobContext, app_for_agent, get_job_context
-from antiphon.app_file import load_app
+from antiphon.app.file import load_app
+from antiphon.app.local_job import LocalJob, prewarm_models
+from antiphon.app.local_room import LocalRoom, RpcInvocationData
+from antiphon.app.report import make_report
 from antiphon.hookspecs import hookimpl
-from antiphon.local_job import LocalJob, prewarm_models
-from antiphon.local_room import LocalRoom, RpcInvocationData
 from antiphon.provider import Provider, Slot
-from antiphon.report import make_report
 from antiphon.testing import Caller, ScriptedLLM
 
 REGISTRY = Registry([], {})

@@ -14,22 +14,15 @@ PROVIDERS = ROOT / "providers" / "antiphon_providers"
 MAX_LINES = 400
 
 FLOORS: dict[int, tuple[str, ...]] = {
-    0: ("_version", "audio", "clock", "errors", "given", "holding", "pipes", "text"),
-    1: (
-        *("chat", "chat_items", "chat_list", "events", "streams", "subprocesses"),
-        *("tool", "tool_arguments", "tool_definition", "tool_output", "tool_schema"),
-        *("tool_signature", "tools"),
-    ),
+    0: ("_version", "audio", "clock", "errors", "given", "holding", "slot", "text"),
+    1: ("chat", "events", "listeners", "streams", "subprocesses", "tools"),
     2: ("adapters", "llm", "stt", "transport", "tts", "turn_detector", "vad"),
-    3: (
-        *("building", "descriptors", "hookspecs", "installed", "model", "plugins", "provider"),
-        *("registry", "requirements", "resolved", "resources", "settings"),
-    ),
+    3: ("hookspecs", "model", "overriding", "provider", "registry", "settings"),
     4: ("agent", "handoffs", "run_context", "scopes", "speech", "task", "turn_handling"),
     5: ("engine",),
-    6: ("session",),
+    6: ("built_slots", "session"),
     7: ("app", "transports"),
-    8: ("cli", "testing"),
+    8: ("__main__", "cli", "testing"),
 }
 """A module, or a package with all that is in it, imports from its own floor and those below."""
 

@@ -7,9 +7,9 @@ import logging
 
 import pytest
 
-from antiphon import resources as resources_module
 from antiphon.errors import ProviderConnectionError
-from antiphon.resources import IDLE_SECONDS, ProviderEnv, Resources
+from antiphon.registry import resources as resources_module
+from antiphon.registry.resources import IDLE_SECONDS, ProviderEnv, Resources
 from antiphon.testing import Deadlock, run
 
 

@@ -190,9 +190,9 @@ class MixedSettings:
     """Annotations that overlap, and kinds that are the provider's own business."""
 
     either: float | int = setting(0.0)
-    anything: Any = setting(None)  # noqa: RUF009
+    anything: Any = setting(None)
     names: list[str] = field(default_factory=list)
-    nested: NoSettings = setting(NoSettings())  # noqa: RUF009
+    nested: NoSettings = setting(NoSettings())
     any_tuple: tuple = setting(())  # type: ignore[type-arg]
 
 

@@ -18,8 +18,8 @@ import pytest
 
 from antiphon.errors import ProviderConnectionError
 from antiphon.holding import hold
-from antiphon.pipes import MAX_PAYLOAD, Parser, encode
 from antiphon.subprocesses import Multiplexer, Subprocess
+from antiphon.subprocesses.pipes import MAX_PAYLOAD, Parser, encode
 from antiphon.testing import virtual_time
 
 WORKER = "echo_worker"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.tool_arguments import check_raw, parse_arguments
 from antiphon.tools import ToolArgumentsError
+from antiphon.tools.arguments import check_raw, parse_arguments
 
 
 @pytest.mark.parametrize(

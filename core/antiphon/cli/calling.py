@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..local_job import LocalJob
+    from ..app.local_job import LocalJob
     from ..session import AgentSession
 
 
@@ -35,7 +35,7 @@ class Call:
 
     def take_report(self) -> None:
         """Makes the report, of a call that may have failed half-way."""
-        from ..report import make_report
+        from ..app.report import make_report
 
         if self._session is not None:
             try:

@@ -10,17 +10,17 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
-from ..app import needed_arguments
-from ..app_file import agent_classes_in, apps_in, load_file, nothing_to_run
+from ..app.app import needed_arguments
+from ..app.file import agent_classes_in, apps_in, load_file, nothing_to_run
+from ..app.local_job import prewarm_models
 from ..errors import AntiphonError, ConfigurationError
-from ..local_job import prewarm_models
 from ..model import Model
 from ..provider import SLOT_NAMES, SlotName
 from ..session import AgentSession
 
 if TYPE_CHECKING:
     from ..registry import Registry
-    from ..resolved import ModelLike
+    from ..registry.resolved import ModelLike
 
 _SLOTS: tuple[SlotName, ...] = tuple(name for name in SLOT_NAMES if name != "transport")
 

@@ -39,7 +39,7 @@ class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def _add_fields(record: logging.LogRecord) -> bool:
-    from ..job import get_job_context
+    from ..app.job import get_job_context
 
     job = get_job_context(required=False)
     fields = {} if job is None else job.log_context_fields

@@ -53,7 +53,7 @@ def install_command(registry: Registry, name: str) -> str | None:
 
     Raises `ProviderNotFound`, or `ProviderUnavailable` for a provider that is broken.
     """
-    from ..requirements import missing_packages
+    from ..registry.requirements import missing_packages
 
     provider = registry.describe(name)
     missing = missing_packages(provider)

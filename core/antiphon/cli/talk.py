@@ -68,7 +68,7 @@ def talk(
     Ctrl-C ends the call and shows what it was; a second one stops at once.
     """
     from ..app import App, app_for_agent
-    from ..app_file import load_app
+    from ..app.file import load_app
     from .calling import Call, run_call
     from .first_agent import Host
     from .overrides import read_settings
@@ -144,8 +144,8 @@ class _Talk:
         """The job, ready to be run."""
         import asyncio
 
-        from ..local_job import LocalJob
-        from ..local_room import LocalRoom
+        from ..app.local_job import LocalJob
+        from ..app.local_room import LocalRoom
         from ..registry import default_registry
 
         choice = await self._choose()

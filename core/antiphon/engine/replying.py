@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,7 @@ from ..agent import Agent, ModelSettings
 from ..chat import (
     ChatContent,
     ChatContext,
-    ChatItem,
     ChatMessage,
-    FunctionCall,
-    FunctionCallOutput,
     ProviderNote,
 )
 from ..errors import StopResponse
@@ -27,8 +23,8 @@ from ..streams import Usage
 from ..tools import Tool, collect_tools
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .segment import Segment
-from .steps import Call, Step, Verdict
-from .tool_calls import STILL_RUNNING
+from .shown_context import shown_context
+from .steps import Step, Verdict
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -257,7 +253,7 @@ class Replying:
     async def _ask(self, reply: Reply, step: Step, choice: ToolChoice) -> None:
         agent, timeline = step.agent, reply.timeline
         await self._c.speaking.settled()
-        context = self._context(reply, step)
+        context = shown_context(self._c, reply, step)
         tools = [] if choice == "none" else list(step.tools.values())
         settings = ModelSettings(tool_choice=choice if tools else "none", overrides=reply.overrides)
         self.requests += 1
@@ -315,31 +311,6 @@ class Replying:
         self._c.segments.end_words(step.segment)
         self._c.tool_calls.check(step)
 
-    # What the LLM is shown
-
-    def _context(self, reply: Reply, step: Step) -> ChatContext:
-        context = step.agent._chat_ctx
-        own = False
-        if reply.turn_ctx is not None and reply.message is not None:
-            since = context.index_by_id(reply.message.id)
-            later: Iterable[ChatItem] = () if since is None else context.items[since + 1 :]
-            context, own = reply.turn_ctx.copy(), True
-            for item in later:
-                if item not in context:
-                    context.append(item)
-        pending = self._c.tool_calls.running
-        if pending:
-            if not own:
-                context, own = context.copy(), True
-            _show_pending(context, pending)
-        if reply.instructions is not None:
-            if not own:
-                context, own = context.copy(), True
-            context.append(
-                ChatMessage(id=f"{step.id}_instructions", role="system", content=reply.instructions)
-            )
-        return context
-
     # Ending
 
     def _skip(self, reason: str) -> None:
@@ -393,27 +364,6 @@ def _has_hook(agent: Agent) -> bool:
         type(agent).on_user_turn_completed is not Agent.on_user_turn_completed
         or "on_user_turn_completed" in vars(agent)
     )
-
-
-def _show_pending(context: ChatContext, pending: dict[str, Call]) -> None:
-    """Gives calls without a recorded output one for this request: what is known of it, if it is."""
-    items = context.items
-    for index in range(len(items) - 1, -1, -1):
-        item = items[index]
-        call = pending.get(item.id)
-        if call is None or not isinstance(item, FunctionCall):
-            continue
-        outcome = call.outcome
-        items.insert(
-            index + 1,
-            FunctionCallOutput(
-                id=f"{item.id}_pending",
-                call_id=item.call_id,
-                name=item.name,
-                output=STILL_RUNNING if outcome is None else outcome.output,
-                is_error=outcome is not None and outcome.is_error,
-            ),
-        )
 
 
 def _is_cancelled() -> bool:

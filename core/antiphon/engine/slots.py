@@ -13,6 +13,7 @@ from ..errors import AntiphonError, ProviderError, SlotMissing
 from ..model import Model
 from ..overriding import slot_override
 from ..provider import SlotName
+from ..slot import BuiltSlot
 from ..stt import BatchSTT
 from ..tts import WholeTextTTS
 
@@ -231,14 +232,11 @@ def _adapted(value: Any) -> Any:
 def _has_work(built: Any) -> bool:
     # Most scripted and in-process slots have nothing to load: no thread and no task for them.
     for kind in type(built).__mro__:
-        if kind.__module__.startswith("antiphon.") and kind.__name__ in _SEAM_CLASSES:
-            break
+        if kind is BuiltSlot:
+            return False
         if "load" in vars(kind) or "prewarm" in vars(kind):
             return True
     return False
-
-
-_SEAM_CLASSES = {"STT", "LLM", "TTS", "VAD", "TurnDetector"}
 
 
 async def make_ready(slots: Iterable[tuple[Any, str]]) -> None:

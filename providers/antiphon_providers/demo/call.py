@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon import AgentSession
 from antiphon.app import App
+from antiphon.app.local_job import LocalJob
+from antiphon.app.local_room import LocalRoom
 from antiphon.cli.choosing import Choice
 from antiphon.cli.summary import show_summary
 from antiphon.cli.transcript import Style, Transcript
 from antiphon.errors import ProviderUnavailable
 from antiphon.events import ConversationItemAdded
-from antiphon.local_job import LocalJob
-from antiphon.local_room import LocalRoom
 from antiphon.registry import Registry, default_registry
 from antiphon.transports import WavTransport
 
@@ -24,8 +24,8 @@ from .caller import LINES, spoken_script
 from .typed import TypedCaller
 
 if TYPE_CHECKING:
+    from antiphon.app.job import JobContext
     from antiphon.cli.calling import Call
-    from antiphon.job import JobContext
     from antiphon.provider import SlotName
     from antiphon.transport import Transport
 

@@ -45,7 +45,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`run(registry, "providers", "--json")`: the command line in this process."""
 
     def invoke(registry: Registry, *arguments: str, input: str = "") -> Any:
-        monkeypatch.setattr("antiphon.registry._default", registry)
+        monkeypatch.setattr("antiphon.registry.registry._default", registry)
         return CliRunner().invoke(application(), arguments, input=input)
 
     return invoke

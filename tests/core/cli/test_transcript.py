@@ -17,6 +17,7 @@ from antiphon import (
     TransportError,
     function_tool,
 )
+from antiphon.app.report import make_report
 from antiphon.chat import AgentHandoff
 from antiphon.cli.summary import handoff_chain, show_summary, write_report
 from antiphon.cli.transcript import Transcript
@@ -30,7 +31,6 @@ from antiphon.events import (
     ReplySkipped,
     TranscriptDropped,
 )
-from antiphon.report import make_report
 from antiphon.testing import Call, ScriptedLLM
 
 

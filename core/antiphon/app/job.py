@@ -9,13 +9,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 
-from .clock import new_id
-from .errors import ConfigurationError, TransportError
+from ..clock import new_id
+from ..errors import ConfigurationError, TransportError
 from .local_room import LocalRoom, Participant
 from .report import make_report
 
 if TYPE_CHECKING:
-    from .session import AgentSession
+    from ..session import AgentSession
 
 ShutdownCallback: TypeAlias = Callable[..., Awaitable[None] | None]
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from .clock import new_id
-from .errors import did_you_mean
+from ..clock import new_id
+from ..errors import did_you_mean
 
 ChatRole: TypeAlias = Literal["system", "developer", "user", "assistant"]
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from .errors import ToolDefinitionError
-from .tool import FunctionTool as FunctionTool
-from .tool import Tool as Tool
-from .tool import Validated as Validated
-from .tool import function_tool as function_tool
-from .tool import return_agents as return_agents
-from .tool_arguments import ToolArgumentsError as ToolArgumentsError
-from .tool_definition import OnDuplicate as OnDuplicate
-from .tool_definition import ToolFlag as ToolFlag
-from .tool_output import output_text as output_text
+from ..errors import ToolDefinitionError
+from .tool import FunctionTool, Tool, function_tool
 
 
 class Toolset:

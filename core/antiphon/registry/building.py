@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..errors import AntiphonError, ProviderUnavailable
+from ..provider import BuildEnv, SlotName
 from .descriptors import broken, told
-from .errors import AntiphonError, ProviderUnavailable
 from .installed import Installed
-from .provider import BuildEnv, SlotName
 from .requirements import import_failed
 from .resolved import SLOT_TITLES, Resolved
 
@@ -37,7 +37,7 @@ def built(resolved: Resolved, item: Installed, env: BuildEnv) -> Any:
         raise broken(item, shown) from (error if shown == text else None)
     seam, simpler = _seam(resolved.slot)
     if simpler is not None and isinstance(slot, simpler):
-        from . import adapters
+        from .. import adapters
 
         return adapters.adapt_stt(slot) if resolved.slot == "stt" else adapters.adapt_tts(slot)
     if not isinstance(slot, seam):
@@ -56,25 +56,25 @@ def _without(text: str, secrets: Iterable[str]) -> str:
 def _seam(slot: SlotName) -> tuple[type[Any], type[Any] | None]:
     """The class of the seam, and the simpler one that core wraps."""
     if slot == "stt":
-        from .stt import STT, BatchSTT
+        from ..stt import STT, BatchSTT
 
         return STT, BatchSTT
     if slot == "tts":
-        from .tts import TTS, WholeTextTTS
+        from ..tts import TTS, WholeTextTTS
 
         return TTS, WholeTextTTS
     if slot == "llm":
-        from .llm import LLM
+        from ..llm import LLM
 
         return LLM, None
     if slot == "vad":
-        from .vad import VAD
+        from ..vad import VAD
 
         return VAD, None
     if slot == "turn_detector":
-        from .turn_detector import TurnDetector
+        from ..turn_detector import TurnDetector
 
         return TurnDetector, None
-    from .transport import Transport
+    from ..transport import Transport
 
     return Transport, None

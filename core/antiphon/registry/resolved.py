@@ -6,10 +6,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeAlias
 
-from .errors import ModelStringError, ProviderNotFound, SettingError
-from .model import Model, VariantName, content_key, parse, variant_name
-from .provider import Provider, Ref, Slot, SlotName
-from .settings import build_settings, listed, setting_types
+from ..errors import ModelStringError, ProviderNotFound, SettingError
+from ..model import Model, VariantName, content_key, parse, variant_name
+from ..provider import Provider, Ref, Slot, SlotName
+from ..settings import build_settings, listed, setting_types
 
 ModelLike: TypeAlias = str | Model
 """What names a model: a string, or a `Model` with settings."""

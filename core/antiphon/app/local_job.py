@@ -8,26 +8,26 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .agent import Agent
+from ..agent import Agent
+from ..errors import ConfigurationError
+from ..hookspecs import hookimpl
+from ..overriding import SlotOverride, slot_override
+from ..provider import SlotName
+from ..registry import Registry, default_registry
+from ..registry.resolved import ModelLike
 from .app import App, needed_arguments
-from .errors import ConfigurationError
-from .hookspecs import hookimpl
 from .job import Job, JobContext, enter_job, get_job_context
 from .local_room import LocalRoom
-from .overriding import SlotOverride, slot_override
-from .provider import SlotName
-from .registry import Registry, default_registry
-from .resolved import ModelLike
 
 if TYPE_CHECKING:
-    from .session import AgentSession
+    from ..session import AgentSession
 
 GRACE = 5.0
 """Seconds that a session function may go on after its last session has closed."""
 CLOSE = 50.0
 """Seconds after which a session that does not close is left; its own bounds are shorter."""
 
-log = logging.getLogger("antiphon.job")
+log = logging.getLogger("antiphon.app.job")
 
 
 class _Watcher:
@@ -82,7 +82,7 @@ class LocalJob:
         function = self.app.session_function
         plugins = self._registry.plugins()
         if not plugins.is_registered(_watcher):
-            plugins.register(_watcher, "antiphon.local_job")
+            plugins.register(_watcher, "antiphon.app.local_job")
         self._ended = asyncio.get_running_loop().create_future()
         _running[id(self.context)] = self
         try:
@@ -113,7 +113,7 @@ class LocalJob:
         await function(self.context)
 
     async def _prewarm(self) -> None:
-        from .engine.slots import make_ready
+        from ..engine.slots import make_ready
 
         models = prewarm_models(self.app.prewarm, self._registry)
         await make_ready((self._registry.build(model, slot), str(model)) for slot, model in models)

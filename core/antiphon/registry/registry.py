@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from ..errors import ConfigurationError, ProviderNotFound, ProviderUnavailable, did_you_mean
+from ..model import Model, parse
+from ..provider import Provider, SlotName
+from ..settings import call_settings, listed, parse_setting_text
 from .building import built
 from .descriptors import described
-from .errors import ConfigurationError, ProviderNotFound, ProviderUnavailable, did_you_mean
 from .installed import (
     DISABLE_VARIABLE,
     PLUGINS_GROUP,
@@ -22,9 +25,7 @@ from .installed import (
     Installed,
     InstalledPlugins,
 )
-from .model import Model, parse
 from .plugins import PROVIDER_HOOK, HookError, load_plugins, plugin_manager, register
-from .provider import Provider, SlotName
 from .requirements import keyless, missing_packages, needs_packages, no_key
 from .resolved import (
     SLOT_TITLES,
@@ -37,16 +38,15 @@ from .resolved import (
     target,
 )
 from .resources import ProviderEnv, Resources, bounded
-from .settings import call_settings, listed, parse_setting_text
 
 if TYPE_CHECKING:
     from pluggy import PluginManager
 
-    from .llm import LLM
-    from .stt import STT
-    from .tts import TTS
-    from .turn_detector import TurnDetector
-    from .vad import VAD
+    from ..llm import LLM
+    from ..stt import STT
+    from ..tts import TTS
+    from ..turn_detector import TurnDetector
+    from ..vad import VAD
 
 ReadinessState: TypeAlias = Literal["ready", "needs extra", "needs key", "broken"]
 

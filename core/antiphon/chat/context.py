@@ -6,19 +6,19 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence
 from typing import Any, NoReturn, SupportsIndex, overload
 
-from .chat_items import AgentHandoff as AgentHandoff
-from .chat_items import ChatContent as ChatContent
-from .chat_items import ChatItem as ChatItem
-from .chat_items import ChatMessage as ChatMessage
-from .chat_items import ChatRole as ChatRole
-from .chat_items import FunctionCall as FunctionCall
-from .chat_items import FunctionCallOutput as FunctionCallOutput
-from .chat_items import ImageContent as ImageContent
-from .chat_items import ProviderNote as ProviderNote
-from .chat_items import item_from_dict as item_from_dict
-from .chat_items import item_to_dict as item_to_dict
-from .chat_items import report_item as report_item
-from .chat_list import Items, ReadOnlyItems
+from .item_list import Items, ReadOnlyItems
+from .items import (
+    AgentHandoff,
+    ChatContent,
+    ChatItem,
+    ChatMessage,
+    ChatRole,
+    FunctionCall,
+    FunctionCallOutput,
+    ProviderNote,
+    item_from_dict,
+    item_to_dict,
+)
 
 READ_ONLY = (
     "agent.chat_ctx is read-only; use `await agent.update_chat_ctx(...)`, "

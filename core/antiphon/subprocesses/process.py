@@ -12,7 +12,7 @@ for several requests at once; the child side is `worker_io()`:
             io.send({"id": header["id"]}, model.run(payload))
 
 A worker must end when `receive` returns None: so it never outlives its parent. Messages are a JSON
-object and, if wanted, bytes (`antiphon.pipes`).
+object and, if wanted, bytes (`antiphon.subprocesses.pipes`).
 """
 
 from __future__ import annotations
@@ -23,19 +23,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from .multiplexer import Multiplexer as Multiplexer
-from .pipes import Header as Header
-from .pipes import LastWords, Parser, encode, worker_environment
-from .pipes import Message as Message
-from .pipes import WorkerIO as WorkerIO
-from .pipes import worker_io as worker_io
+from .multiplexer import Multiplexer
+from .pipes import (
+    Header,
+    LastWords,
+    Message,
+    Parser,
+    encode,
+    worker_environment,
+)
 
 # A worker imports this module too and has to start fast: asyncio, logging and the rest of antiphon
 # are imported by what only the parent runs.
 if TYPE_CHECKING:
     import asyncio
 
-    from .errors import ProviderConnectionError
+    from ..errors import ProviderConnectionError
 
 _HIGH_WATER = 8 * 1024 * 1024
 """Bytes that wait for `receive`, above which the worker is made to wait."""
@@ -90,8 +93,8 @@ class Subprocess:
         import asyncio
         import subprocess
 
-        from .errors import ProviderConnectionError
-        from .holding import hold
+        from ..errors import ProviderConnectionError
+        from ..holding import hold
 
         options: dict[str, Any] = {}
         if sys.platform == "win32":
@@ -236,7 +239,7 @@ class Subprocess:
 
         Harmless when repeated, and from several tasks. Returns when the process is gone.
         """
-        from .holding import hold
+        from ..holding import hold
 
         transport = self._transport
         if transport is None or self._gone.done():
@@ -261,7 +264,7 @@ class Subprocess:
         await asyncio.shield(self._gone)
 
     def _ending(self) -> ProviderConnectionError:
-        from .errors import ProviderConnectionError
+        from ..errors import ProviderConnectionError
 
         who = f"the {self.name} worker (pid {self.pid})"
         words = str(self._words)

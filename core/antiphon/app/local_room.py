@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .clock import new_id
-from .errors import ConfigurationError, TransportError, did_you_mean
-from .transport import Sink, Transport, TransportCapabilities
+from ..clock import new_id
+from ..errors import ConfigurationError, TransportError, did_you_mean
+from ..transport import Sink, Transport, TransportCapabilities
 
 AGENT = "agent"
 """The identity of the local participant."""

@@ -6,16 +6,12 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
-from .errors import ConfigurationError
-from .job import Job as Job
-from .job import JobContext as JobContext
-from .job import get_job_context as get_job_context
-from .local_room import LocalRoom as LocalRoom
-from .report import make_report as make_report
+from ..errors import ConfigurationError
+from .job import JobContext
 
 if TYPE_CHECKING:
-    from .agent import Agent
-    from .model import Model
+    from ..agent import Agent
+    from ..model import Model
 
 SessionFunction: TypeAlias = Callable[[JobContext], Awaitable[None]]
 FunctionT = TypeVar("FunctionT", bound=SessionFunction)
@@ -117,7 +113,7 @@ def app_for_agent(kind: type[Agent]) -> App:
 
     @app.session
     async def start(ctx: JobContext) -> None:
-        from .session import AgentSession
+        from ..session import AgentSession
 
         session: AgentSession[Any] = AgentSession()
         await session.start(agent=kind(), room=ctx.room)

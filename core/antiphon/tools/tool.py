@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from .tool_arguments import ToolArgumentsError, check_raw, parse_arguments
-from .tool_definition import Definition, OnDuplicate, ToolFlag, define
-from .tool_schema import ToolSchema, build_schema
-from .tool_signature import return_classes
+from .arguments import ToolArgumentsError, check_raw, parse_arguments
+from .definition import Definition, OnDuplicate, ToolFlag, define
+from .schema import ToolSchema, build_schema
+from .signature import return_classes
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from .errors import did_you_mean
+from ..errors import did_you_mean
 from .installed import PLUGINS_GROUP, PROVIDERS_GROUP, Installed
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def plugin_manager(*groups: str) -> PluginManager:
     """An empty manager that knows the hooks of these entry-point groups."""
     import pluggy
 
-    from .hookspecs import PROJECT
+    from ..hookspecs import PROJECT
 
     manager = pluggy.PluginManager(PROJECT)
     for group in groups:
@@ -31,7 +31,7 @@ def plugin_manager(*groups: str) -> PluginManager:
 
 
 def _hooks(group: str) -> type[Any]:
-    from .hookspecs import PluginHooks, ProviderHooks
+    from ..hookspecs import PluginHooks, ProviderHooks
 
     return ProviderHooks if group == PROVIDERS_GROUP else PluginHooks
 

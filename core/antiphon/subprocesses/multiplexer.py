@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .errors import ProviderConnectionError
+    from ..errors import ProviderConnectionError
+    from ..streams import Channel
     from .pipes import Message
-    from .streams import Channel
-    from .subprocesses import Subprocess
+    from .process import Subprocess
 
 
 class Multiplexer:
@@ -34,7 +34,7 @@ class Multiplexer:
 
     def request(self, id: int | str) -> Channel[Message]:
         """The channel of the messages with that `"id"`: open before sending, end it by `done`."""
-        from .streams import Channel
+        from ..streams import Channel
 
         if id in self._channels:
             raise ValueError(f"a request {id!r} to the {self.worker.name} worker is still open")

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from .errors import ToolDefinitionError, did_you_mean
-from .tool_arguments import ToolArgumentsError
-from .tool_signature import (
+from ..errors import ToolDefinitionError, did_you_mean
+from .arguments import ToolArgumentsError
+from .signature import (
     NO_TYPE,
     annotations_of,
     function_of,

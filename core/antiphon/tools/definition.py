@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Flag
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
-from .errors import ToolDefinitionError, did_you_mean
-from .tool_schema import ToolSchema
-from .tool_signature import check_signature, function_of, local_names
+from ..errors import ToolDefinitionError, did_you_mean
+from .schema import ToolSchema
+from .signature import check_signature, function_of, local_names
 
 if TYPE_CHECKING:
     from types import FrameType

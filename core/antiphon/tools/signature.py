@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from .errors import ToolDefinitionError
+from ..errors import ToolDefinitionError
 
 if typing.TYPE_CHECKING:
     from types import FrameType

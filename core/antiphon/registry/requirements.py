@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..provider import Provider, SlotName
 from .descriptors import told
 from .installed import Installed
-from .provider import Provider, SlotName
 
 _OWN_DISTRIBUTION = "antiphon"
 

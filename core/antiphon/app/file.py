@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .agent import Agent
+from ..agent import Agent
+from ..errors import ConfigurationError, did_you_mean
 from .app import App
-from .errors import ConfigurationError, did_you_mean
 
 
 def load_app(path: str | Path) -> App | type[Agent]:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import ProviderConnectionError
+from ..errors import ProviderConnectionError
 
-_log = logging.getLogger("antiphon.resources")
+_log = logging.getLogger("antiphon.registry.resources")
 
 IDLE_SECONDS = 30.0
 """How long a resource stays open after its last use, by the loop's clock."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ._version import __version__
-from .errors import ProviderUnavailable
+from .._version import __version__
+from ..errors import ProviderUnavailable
+from ..provider import SEAM, Provider
+from ..settings import setting_types
 from .installed import PLUGINS_GROUP, PROVIDERS_GROUP, Installed
 from .plugins import PROVIDER_HOOK, HookError, plugin_manager, register
-from .provider import SEAM, Provider
-from .settings import setting_types
 
 _DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 

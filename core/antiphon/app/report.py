@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .chat import report_item
+from ..chat import report_item
 
 if TYPE_CHECKING:
-    from .session import AgentSession
-    from .streams import Usage
+    from ..session import AgentSession
+    from ..streams import Usage
 
 VERSION = 1
 """Of the report's shape; additions do not raise it."""

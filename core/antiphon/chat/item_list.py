@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, MutableSequence
 from typing import Any, NoReturn, SupportsIndex
 
-from .chat_items import ChatItem
+from .items import ChatItem
 
 _versions = itertools.count(1)
 

@@ -1,0 +1,16 @@
+"""Apps and jobs: the user's entry point, the same under every transport."""
+
+from .app import App, app_for_agent
+from .job import Job, JobContext, get_job_context
+from .local_room import LocalRoom
+from .report import make_report
+
+__all__ = [
+    "App",
+    "Job",
+    "JobContext",
+    "LocalRoom",
+    "app_for_agent",
+    "get_job_context",
+    "make_report",
+]
