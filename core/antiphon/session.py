@@ -247,8 +247,7 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
 
     @property
     def userdata(self) -> UserdataT:
-        """What the application keeps for this conversation. Raises `ValueError` when it was not
-        given."""
+        """What the application keeps for this conversation. Raises `ValueError` when unset."""
         if self._userdata is NOT_GIVEN:
             raise ValueError("the session has no userdata; give it: AgentSession(userdata=…)")
         return self._userdata
@@ -318,7 +317,6 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         Raises `RuntimeError` when the agent is in another session, and what a slot of it raises.
         """
         agent = check_agent(agent, "session.update_agent(…)")
-
         return self._on_loop(lambda: self._open.switching.update_agent(agent))
 
     def commit_user_turn(self) -> None:
@@ -388,11 +386,9 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
 
     def _only_on_loop(self, name: str) -> None:
         if self._thread is not None and threading.get_ident() != self._thread:
-            raise RuntimeError(
-                f"`session.{name}()` was called from another thread than the session's; from a "
-                "tool's thread only say, generate_reply, interrupt, update_agent and shutdown may "
-                "be called"
-            )
+            from .engine.threads import wrong_thread
+
+            raise wrong_thread(name)
 
     def _on_loop(self, call: Callable[[], T]) -> T:
         """Runs a call on the loop's thread, waiting for it when this is another one."""

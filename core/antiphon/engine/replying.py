@@ -198,7 +198,7 @@ class Replying:
         choice = reply.tool_choice if self._c.max_tool_steps else "none"
         rounds = 0
         while True:
-            step = self._open_step(reply, agent, choice, rounds)
+            step = self._open_step(reply, agent, choice)
             await self._ask(reply, step, choice)
             self._c.failures.forget("llm")
             if not step.calls:
@@ -225,7 +225,7 @@ class Replying:
             elif choice != "none":
                 choice = "auto"
 
-    def _open_step(self, reply: Reply, agent: Agent, choice: ToolChoice, round: int) -> Step:
+    def _open_step(self, reply: Reply, agent: Agent, choice: ToolChoice) -> Step:
         segment = reply.segment
         reply.segment = None
         id = self._c.ids.new("step")

@@ -70,3 +70,11 @@ def call_on_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], T]) -> T:
 
     loop.call_soon_threadsafe(run)
     return result.result()
+
+
+def wrong_thread(name: str) -> RuntimeError:
+    """The error for a call that only the session's own thread may make."""
+    return RuntimeError(
+        f"`session.{name}()` was called from another thread than the session's; from a tool's "
+        "thread only say, generate_reply, interrupt, update_agent and shutdown may be called"
+    )

@@ -24,14 +24,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from .multiplexer import Multiplexer
-from .pipes import (
-    Header,
-    LastWords,
-    Message,
-    Parser,
-    encode,
-    worker_environment,
-)
+from .pipes import Header, LastWords, Message, Parser, encode, worker_environment
 
 # A worker imports this module too and has to start fast: asyncio, logging and the rest of antiphon
 # are imported by what only the parent runs.

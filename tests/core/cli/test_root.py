@@ -109,7 +109,7 @@ def test_the_failing_plugin_is_named(make_registry, monkeypatch, capsys):
 
     registry = Registry([BrokenEntryPoint()], {})
     registry.add(Fails(), "fails")
-    monkeypatch.setattr("antiphon.registry._default", registry)
+    monkeypatch.setattr("antiphon.registry.registry._default", registry)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         application()
