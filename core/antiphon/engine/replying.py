@@ -107,6 +107,8 @@ class Replying:
         reply.agent = agent
         reply.handle._agent = agent
         self.active[reply.handle] = reply
+        if reply.timeline is None and reply.unless_asked_since is None:
+            reply.timeline = self._c.switching.answered_by(reply.handle, agent)
         if reply.message is not None and _has_hook(agent):
             reply.task = self._c.tasks.start(self._run(reply, hook=True), "reply")
             return

@@ -161,8 +161,7 @@ class Requests:
             if user_input is not None:
                 text = user_input if isinstance(user_input, str) else user_input.text_content
                 timeline = c.user_turns.new_timeline(text)
-                timeline.speech_id = handle.id
-                c.user_turns.answering[handle] = timeline
+                c.user_turns.will_answer(timeline, handle, agent)
                 c.user_turns.timelines.append(timeline)
                 reply.timeline = timeline
                 if isinstance(user_input, str):

@@ -19,6 +19,7 @@ from .steps import Step
 if TYPE_CHECKING:
     from ..speech import SpeechHandle
     from .conversation import Conversation
+    from .timeline import Timeline
 
 ON_EXIT_BOUND = 5.0
 """Seconds that `on_exit` may take while the session closes."""
@@ -100,10 +101,9 @@ class Switching:
         self._exit_done = False
         self.held: list[tuple[SpeechHandle, Callable[[Agent], None]]] = []
         """Speech asked for from outside: it belongs to the agent that will be active."""
-        self.held_turns: list[tuple[ChatMessage, Any]] = []
+        self.held_turns: list[tuple[ChatMessage, Timeline]] = []
         """User turns of the window, recorded and not yet answered."""
         self._grace: asyncio.TimerHandle | None = None
-        self._entered_requests = 0
         self._entering = False
         """`on_enter` has not come to its first wait yet: what it says up to there is not known."""
 
@@ -294,7 +294,6 @@ class Switching:
 
     def enter(self, agent: Agent) -> None:
         """Runs `on_enter` and lets what was held for this agent go on."""
-        self._entered_requests = self._c.replying.requests
         if self._grace is not None:
             self._grace.cancel()
             self._grace = None
@@ -343,18 +342,33 @@ class Switching:
             self._grace = None
         if not self.held_turns or self.window_open:
             return
-        if self._c.replying.active or self._c.replying.requests != self._entered_requests:
-            self.held_turns.clear()
-            return
         if not entered and self._c.speaking.segments():
             # Its first words are being played: they may be all it has to say. Look again then.
             self._grace = self._c.loop.call_later(GRACE, self._c.post, self._answer_held, False)
             return
-        turns, self.held_turns = self.held_turns, []
-        message, timeline = turns[-1]
+        message, timeline = self._take_held()
         self._c.user_turns.answer(message, timeline)
 
-    def hold_turn(self, message: ChatMessage, timeline: Any) -> None:
+    def _take_held(self) -> tuple[ChatMessage, Timeline]:
+        """The last of the turns that wait: the answer to it answers those before it too."""
+        *earlier, last = self.held_turns
+        self.held_turns = []
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+        for _, timeline in earlier:
+            self._c.user_turns.close_timeline(timeline, interrupted=False)
+        return last
+
+    def answered_by(self, handle: SpeechHandle, agent: Agent) -> Timeline | None:
+        """The first reply after a switch answers the turns of its window: their timeline."""
+        if not self.held_turns or self.window_open:
+            return None
+        _, timeline = self._take_held()
+        self._c.user_turns.will_answer(timeline, handle, agent)
+        return timeline
+
+    def hold_turn(self, message: ChatMessage, timeline: Timeline) -> None:
         """Keeps a user turn of the window for the agent that comes."""
         self.held_turns.append((message, timeline))
 

@@ -90,14 +90,18 @@ class UserTurns:
             return
         handle = self._c.requests.new_handle("user_turn", user_initiated=False)
         if timeline is not None:
-            timeline.speech_id = handle.id
-            self.answering[handle] = timeline
-            timeline.agent_id = self._c.agent.id
+            self.will_answer(timeline, handle, self._c.agent)
         self._c.requests.announce(handle)
         self._c.replying.begin(
             Reply(handle=handle, agent=self._c.agent, message=message, timeline=timeline),
             self._c.agent,
         )
+
+    def will_answer(self, timeline: Timeline, handle: SpeechHandle, agent: Agent) -> None:
+        """The speech is the answer of the turn: its times go into the timeline."""
+        timeline.speech_id = handle.id
+        timeline.agent_id = agent.id
+        self.answering[handle] = timeline
 
     def correct(self, message: ChatMessage, text: str) -> bool:
         """A late final for a turn made of interim words; False when its answer is being heard."""

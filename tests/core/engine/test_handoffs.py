@@ -1058,3 +1058,30 @@ async def test_a_handoff_with_an_unknown_context_raises_where_it_is_written() ->
     assert str(raised.value) == (
         "a hand-off has no context 'ful' (it has: fresh, full, heard, last:N); did you mean 'full'?"
     )
+
+
+@pytest.mark.virtual_time
+async def test_a_turn_of_the_window_that_on_enter_answers_has_its_timeline():
+    class Next(Agent):
+        async def on_enter(self) -> None:
+            await self.session.generate_reply(instructions="greet")
+
+    class First(Agent):
+        async def on_exit(self) -> None:
+            await asyncio.sleep(1)
+
+    collected = []
+    session = AgentSession(llm=ScriptedLLM({"": "hello there"}, first_token=0.1, total=0.2))
+    session.on("metrics_collected", lambda event: collected.append(event.metrics))
+    caller = Caller(audio=False)
+    await session.start(agent=First(), transport=caller)
+    session.update_agent(Next())
+    await asyncio.sleep(0.5)
+    caller.type("are you there?")
+    await session.wait_for_idle()
+    (timeline,) = collected
+    assert timeline.text == "are you there?"
+    assert timeline.agent_id == "next"
+    assert timeline.first_audio == pytest.approx(1.1)
+    assert timeline.done == pytest.approx(1.2)
+    await session.aclose()
