@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .audio import AudioFrame, join
+from .slot import BuiltSlot
 from .streams import Channel, Duplex, Flush, Usage, duplex
 from .stt import STT, BatchSTT, Final, STTCapabilities, STTEvent
 from .text import SentenceSplitter
@@ -56,19 +57,10 @@ def adapt_tts(tts: TTS | WholeTextTTS) -> TTS:
     return tts if isinstance(tts, TTS) else AdaptedTTS(tts)
 
 
-class AdaptedSTT(STT):
-    """What `adapt_stt` returns."""
+class _Adapted(BuiltSlot):
+    """Passes on what has nothing to do with the seam."""
 
-    def __init__(self, unwrap: BatchSTT) -> None:
-        self.unwrap = unwrap
-
-    @property
-    def capabilities(self) -> STTCapabilities:
-        return self.unwrap.capabilities
-
-    @capabilities.setter
-    def capabilities(self, capabilities: STTCapabilities) -> None:
-        self.unwrap.capabilities = capabilities
+    unwrap: BatchSTT | WholeTextTTS
 
     def load(self) -> None:
         self.unwrap.load()
@@ -83,7 +75,26 @@ class AdaptedSTT(STT):
 
         def __getattr__(self, name: str) -> Any:
             # what not every slot has, such as `reconfigure`
-            return _of_what_was_adapted(self, name)
+            if name == "unwrap" or name.startswith("__"):
+                raise AttributeError(name)
+            return getattr(self.unwrap, name)
+
+
+class AdaptedSTT(_Adapted, STT):
+    """What `adapt_stt` returns."""
+
+    unwrap: BatchSTT
+
+    def __init__(self, unwrap: BatchSTT) -> None:
+        self.unwrap = unwrap
+
+    @property
+    def capabilities(self) -> STTCapabilities:
+        return self.unwrap.capabilities
+
+    @capabilities.setter
+    def capabilities(self, capabilities: STTCapabilities) -> None:
+        self.unwrap.capabilities = capabilities
 
     async def transcribe(
         self,
@@ -131,8 +142,10 @@ class AdaptedSTT(STT):
         return [final, found.usage or Usage(audio_seconds=audio.duration)]
 
 
-class AdaptedTTS(TTS):
+class AdaptedTTS(_Adapted, TTS):
     """What `adapt_tts` returns."""
+
+    unwrap: WholeTextTTS
 
     def __init__(self, unwrap: WholeTextTTS) -> None:
         self.unwrap = unwrap
@@ -144,20 +157,6 @@ class AdaptedTTS(TTS):
     @capabilities.setter
     def capabilities(self, capabilities: TTSCapabilities) -> None:
         self.unwrap.capabilities = capabilities
-
-    def load(self) -> None:
-        self.unwrap.load()
-
-    async def prewarm(self) -> None:
-        await self.unwrap.prewarm()
-
-    async def aclose(self) -> None:
-        await self.unwrap.aclose()
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            return _of_what_was_adapted(self, name)
 
     def synthesize(
         self,
@@ -286,10 +285,3 @@ async def _closing(stream: AsyncIterable[Any], *, always: bool = False) -> Async
         close = getattr(stream, "aclose", None)
         if close is not None and (always or inspect.isasyncgen(stream)):
             await close()
-
-
-def _of_what_was_adapted(adapter: AdaptedSTT | AdaptedTTS, name: str) -> Any:
-    """What not every slot has, such as `reconfigure`."""
-    if name == "unwrap" or name.startswith("__"):
-        raise AttributeError(name)
-    return getattr(adapter.unwrap, name)
