@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -14,12 +15,13 @@ if TYPE_CHECKING:
     from .vad import VAD
 
 
-class BuiltSlots:
+class BuiltSlots(ABC):
     """Looks up what fills the slots now; None where the active agent has none."""
 
     @property
+    @abstractmethod
     def _live(self) -> Conversation:
-        raise NotImplementedError
+        """The running conversation. Raises `RuntimeError` before it has been started."""
 
     def _slot(self, name: SlotName) -> Any:
         live = self._live

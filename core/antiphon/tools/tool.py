@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
@@ -19,25 +20,25 @@ P2 = ParamSpec("P2")
 R2 = TypeVar("R2")
 
 
-class Tool:
+class Tool(ABC):
     """What an LLM is offered: a name, a description and the schema of the arguments."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Letters, digits, `_` and `-`, at most 64."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def description(self) -> str:
         """What the model is told about it; may be empty."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """A JSON schema of type object; not to be changed."""
-        raise NotImplementedError
 
     @property
     def raw(self) -> bool:
