@@ -148,8 +148,10 @@ class _Talk:
         from ..app.local_room import LocalRoom
         from ..registry import default_registry
 
+        # A file that cannot be read is told before anything is chosen or loaded.
+        recorded = self._transport() if self._wav is not None else None
         choice = await self._choose()
-        transport = self._transport()
+        transport = recorded if recorded is not None else self._transport()
         if self._file is None:
             self._introduce(choice)
         from .typing_in import PipedTransport

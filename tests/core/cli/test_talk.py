@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from antiphon import Registry
 from antiphon.transports.wav_file import WavReader
 
 pytestmark = pytest.mark.timeout(40)
@@ -150,8 +151,10 @@ def test_a_wav_file_that_cannot_be_read_ends_it_before_it_begins(antiphon):
 
 
 def test_a_call_by_wav_files_is_heard_answered_and_recorded(antiphon, tmp_path):
-    for package in ("onnxruntime", "pocketsphinx", "espeakng_loader"):
-        pytest.importorskip(package)
+    for name in Registry().names():
+        readiness = Registry().readiness(name)
+        if readiness.state != "ready":
+            pytest.skip(readiness.detail)
     voice = _recorded("thanks.wav")
     result = antiphon(
         "talk", "--input", str(voice), "--output", "out.wav", "--set", "tts.speed=200"
