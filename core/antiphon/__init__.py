@@ -13,6 +13,7 @@ logging.getLogger("antiphon").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
     from .agent import Agent, ModelSettings
+    from .app import App, JobContext, get_job_context
     from .audio import AudioFrame
     from .chat import (
         AgentHandoff,
@@ -58,6 +59,7 @@ __all__ = [
     "AgentHandoff",
     "AgentSession",
     "AntiphonError",
+    "App",
     "AudioFrame",
     "ChatContext",
     "ChatMessage",
@@ -69,6 +71,7 @@ __all__ = [
     "Handoff",
     "ImageContent",
     "Interruption",
+    "JobContext",
     "Model",
     "ModelSettings",
     "ProviderError",
@@ -90,11 +93,13 @@ __all__ = [
     "build_turn_detector",
     "build_vad",
     "function_tool",
+    "get_job_context",
     "handoff",
 ]
 
 _MODULES = {
     "agent": ("Agent", "ModelSettings"),
+    "app": ("App", "JobContext", "get_job_context"),
     "audio": ("AudioFrame",),
     "chat": (
         "AgentHandoff",
@@ -106,6 +111,7 @@ _MODULES = {
     ),
     "errors": (
         "AntiphonError",
+        "App",
         "ConfigurationError",
         "ProviderError",
         "SessionClosed",
