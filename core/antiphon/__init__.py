@@ -111,7 +111,6 @@ _MODULES = {
     ),
     "errors": (
         "AntiphonError",
-        "App",
         "ConfigurationError",
         "ProviderError",
         "SessionClosed",

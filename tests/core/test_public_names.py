@@ -16,10 +16,6 @@ def test_every_public_name_can_be_imported(name):
     assert name in dir(antiphon)
 
 
-def test_the_public_names_are_sorted():
-    assert antiphon.__all__ == sorted(antiphon.__all__)
-
-
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError) as caught:
         antiphon.Agnet  # noqa: B018
