@@ -141,6 +141,8 @@ class Agent:
         self._turn_handling = TurnHandling.of(turn_handling)
         self._examples = tuple(examples)
         self._runtime: Runtime | None = None
+        self._claimed: Runtime | None = None
+        """The conversation that is about to be handed to it: it can join no other meanwhile."""
         self._slots: dict[SlotName, Any] = {}
         given: dict[SlotName, Any] = {
             "stt": stt,

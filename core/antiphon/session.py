@@ -137,7 +137,7 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
                 "the session has no agent; give it one: session.start(agent=…)"
             )
         first = check_agent(first, "session.start(agent=…)")
-        if first._runtime is not None:
+        if first._runtime is not None or first._claimed is not None:
             raise RuntimeError(
                 f"agent {first.id!r} is active in another session; make a new one for this session"
             )

@@ -26,10 +26,11 @@ from .hearing import Hearing
 from .interrupting import Interrupting
 from .mailbox import Mailbox
 from .recording import Recorder
-from .replying import Replying, all_tools
+from .replying import Replying
 from .requests import Requests
 from .runtime import NodeRuntime
 from .segments import Segments
+from .shown_context import all_tools
 from .slots import Builder, Slots
 from .speaking import Speaking
 from .states import States

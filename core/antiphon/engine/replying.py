@@ -14,13 +14,13 @@ from ..chat import (
     ChatMessage,
     ProviderNote,
 )
-from ..errors import StopResponse
+from ..errors import SessionClosed, StopResponse
 from ..events import ReplySkipped
 from ..llm import Finish, LLMEvent, ProviderData, Reasoning, TextDelta, ToolCall, ToolChoice
 from ..scopes import Scope, current_scope
 from ..speech import SpeechHandle
 from ..streams import Usage
-from ..tools import Tool, collect_tools
+from ..tools import ToolFlag, collect_tools
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .segment import Segment
 from .shown_context import shown_context
@@ -54,7 +54,8 @@ class Reply:
     """The first one, until the LLM is asked."""
     unless_asked_since: int | None = None
     """For a late result: drop the reply when the LLM has been asked since."""
-    answered_turn: bool = False
+    entering: bool = False
+    """It was asked for in `on_enter`."""
 
 
 class Replying:
@@ -90,6 +91,7 @@ class Replying:
         tool_choice: ToolChoice,
         tools: list[Any] | None,
         overrides: dict[str, Any],
+        entering: bool,
     ) -> Reply:
         """A reply that user code asks for, still without an agent."""
         return Reply(
@@ -99,6 +101,7 @@ class Replying:
             tool_choice=tool_choice,
             tools=tools,
             overrides=overrides,
+            entering=entering,
         )
 
     def begin(self, reply: Reply, agent: Agent) -> None:
@@ -150,7 +153,9 @@ class Replying:
             if _is_cancelled():
                 raise
             self._c.post(self._failed, reply, error)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # e.g. `pytest.fail` in a node: the session must go on
             self._c.post(self._failed, reply, error)
         else:
             self._c.post(self._ended, reply, None)
@@ -169,6 +174,9 @@ class Replying:
         except StopResponse:
             self._c.notify(ReplySkipped(reason="the hook wants no reply", at=self._c.now()))
             return False
+        except SessionClosed as error:
+            if not self._c.closing_begun:
+                self._hook_failed(agent, error)
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
@@ -211,6 +219,8 @@ class Replying:
                 step.waiter = asyncio.get_running_loop().create_future()
                 await step.waiter
             verdict = self._c.tool_calls.conclude(step)
+            if reply.handle not in self.active:  # a listener has interrupted it
+                return
             if verdict.handoff is not None:
                 self._c.post(self._c.switching.from_step, verdict.handoff, step)
             if not verdict.wants_reply:
@@ -239,6 +249,12 @@ class Replying:
             tools = collect_tools(reply.tools)
         else:
             tools = self._c.tools_of(agent)
+        if reply.entering:
+            tools = {
+                name: tool
+                for name, tool in tools.items()
+                if ToolFlag.IGNORE_ON_ENTER not in tool.flags
+            }
         step = Step(
             id,
             handle=reply.handle,
@@ -249,21 +265,22 @@ class Replying:
             timeline=reply.timeline,
         )
         reply.step = step
-        segment.place = self._c.recorder.keep_place(agent)
         return step
 
     async def _ask(self, reply: Reply, step: Step, choice: ToolChoice) -> None:
         agent, timeline = step.agent, reply.timeline
-        await self._c.speaking.settled()
-        context = shown_context(self._c, reply, step)
-        tools = [] if choice == "none" else list(step.tools.values())
-        settings = ModelSettings(tool_choice=choice if tools else "none", overrides=reply.overrides)
-        self.requests += 1
-        if timeline is not None and timeline.llm_request is None:
-            timeline.llm_request = self._c.now()
         stack = StreamStack()
         stream_stack.set(stack)
         try:
+            await self._c.speaking.settled()
+            context = shown_context(self._c, reply, step)
+            tools = [] if choice == "none" else list(step.tools.values())
+            settings = ModelSettings(
+                tool_choice=choice if tools else "none", overrides=reply.overrides
+            )
+            self.requests += 1
+            if timeline is not None and timeline.llm_request is None:
+                timeline.llm_request = self._c.now()
             stream: Any
             if is_default(agent, "llm_node"):
                 stream = self._c.runtime.llm_stream(agent, context, tools, settings)
@@ -377,10 +394,3 @@ def _is_cancelled() -> bool:
 def _set(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
-
-
-def all_tools(agent: Agent, shared: dict[str, Tool]) -> dict[str, Tool]:
-    """The agent's tools, then the session's that it does not have itself."""
-    if not shared:
-        return agent._tools
-    return {**shared, **agent._tools} if agent._tools else shared

@@ -155,6 +155,7 @@ class Requests:
             tool_choice=tool_choice,
             tools=None if tools is None else list(tools),
             overrides=dict(llm or {}),
+            entering=scope is not None and scope.is_open and scope.kind == "on_enter",
         )
 
         def start(agent: Agent) -> None:

@@ -10,6 +10,8 @@ from .steps import Call, Step
 from .tool_calls import STILL_RUNNING
 
 if TYPE_CHECKING:
+    from ..agent import Agent
+    from ..tools import Tool
     from .conversation import Conversation
     from .replying import Reply
 
@@ -59,3 +61,10 @@ def _show_pending(context: ChatContext, pending: dict[str, Call]) -> None:
                 is_error=outcome is not None and outcome.is_error,
             ),
         )
+
+
+def all_tools(agent: Agent, shared: dict[str, Tool]) -> dict[str, Tool]:
+    """The agent's tools, then the session's that it does not have itself."""
+    if not shared:
+        return agent._tools
+    return {**shared, **agent._tools} if agent._tools else shared

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..agent import Agent
 from ..chat import ChatContext, ChatItem, ChatMessage, FunctionCall
 from ..errors import AntiphonError, SessionClosed
 from ..events import SpeechDiscarded
-from ..handoffs import ContextChoice, Handoff, select_context
-from ..scopes import Scope, open_scope
+from ..handoffs import Handoff, select_context
+from ..scopes import Scope
 from .steps import Step
+from .switch import Switch
 
 if TYPE_CHECKING:
     from ..speech import SpeechHandle
@@ -37,53 +38,6 @@ class Phase(Enum):
     """`on_exit` runs, and what the new agent needs is loaded."""
     DRAINING = auto()
     """What the old agent has queued is being played."""
-
-
-class Switch:
-    """One change of the active agent, asked for and not done yet. Awaiting it waits for its end."""
-
-    __slots__ = ("_c", "_waiters", "choice", "done", "error", "handle", "new", "step")
-
-    def __init__(
-        self,
-        conversation: Conversation,
-        new: Agent,
-        *,
-        choice: ContextChoice | None = None,
-        handle: SpeechHandle | None = None,
-        step: Step | None = None,
-    ) -> None:
-        self._c = conversation
-        self.new = new
-        self.choice = choice
-        self.handle = handle
-        self.step = step
-        self.done = False
-        self.error: BaseException | None = None
-        self._waiters: list[asyncio.Future[None]] = []
-
-    def __await__(self) -> Generator[Any, None, None]:
-        if not self.done:
-            scope = open_scope(self._c.runtime)
-            if scope is not None and scope.kind != "on_enter":
-                raise RuntimeError(
-                    f"the switch to agent {self.new.id!r} waits for the {scope}, which awaits the "
-                    "switch; leave out the `await`"
-                )
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            yield from waiter.__await__()
-        if self.error is not None:
-            raise self.error
-
-    def finish(self, error: BaseException | None = None) -> None:
-        """Wakes whoever waits."""
-        self.done = True
-        self.error = error
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
 
 
 class Switching:
@@ -145,11 +99,12 @@ class Switching:
 
     def check(self, agent: Agent) -> None:
         """Raises when `agent` cannot join: it is in another session, or a slot cannot be filled."""
-        runtime = agent._runtime
-        if runtime is not None and runtime is not self._c.runtime:
-            raise RuntimeError(
-                f"agent {agent.id!r} is active in another session; make a new one for this session"
-            )
+        for runtime in (agent._runtime, agent._claimed):
+            if runtime is not None and runtime is not self._c.runtime:
+                raise RuntimeError(
+                    f"agent {agent.id!r} is active in another session; "
+                    "make a new one for this session"
+                )
         self._c.slots.resolve_all(agent)
 
     def from_step(self, handoff: Handoff, step: Step) -> None:
@@ -174,6 +129,7 @@ class Switching:
         if self._c.closing_begun:
             switch.finish(SessionClosed("the session is closing; it takes no other agent"))
             return
+        switch.new._claimed = self._c.runtime
         self.queue.append(switch)
 
     # Moving on
@@ -254,6 +210,8 @@ class Switching:
             self._c.report_error(error, "handoff", True, new.id)
         if new is not old:
             old._runtime = None
+        if all(later.new is not new for later in self.queue):
+            new._claimed = None
         self._c.activate(new)
         self._c.recorder.handoff(old, new)
         for message, _ in self.held_turns:
@@ -346,8 +304,16 @@ class Switching:
             # Its first words are being played: they may be all it has to say. Look again then.
             self._grace = self._c.loop.call_later(GRACE, self._c.post, self._answer_held, False)
             return
+        if self._c.closing_begun:
+            self._leave_unanswered()
+            return
         message, timeline = self._take_held()
         self._c.user_turns.answer(message, timeline)
+
+    def _leave_unanswered(self) -> None:
+        turns, self.held_turns = self.held_turns, []
+        for _, timeline in turns:
+            self._c.user_turns.skip(timeline, "the session is closing")
 
     def _take_held(self) -> tuple[ChatMessage, Timeline]:
         """The last of the turns that wait: the answer to it answers those before it too."""
@@ -378,8 +344,10 @@ class Switching:
             self._grace.cancel()
             self._grace = None
         for switch in self.queue:
+            switch.new._claimed = None
             switch.finish(SessionClosed("the session closed before the switch was done"))
         self.queue.clear()
+        self._leave_unanswered()
         self.phase = Phase.IDLE
         self._leave_scopes()
         held, self.held = self.held, []

@@ -38,6 +38,8 @@ class ToolCalls:
         self._c = conversation
         self.running: dict[str, Call] = {}
         """Calls without a recorded output, by the id of their item."""
+        self._confirming: set[str] = set()
+        """Tools of which a second call at once has been questioned."""
 
     # Starting
 
@@ -74,6 +76,7 @@ class ToolCalls:
             else:
                 item.arguments = validated.normalised_json
                 kwargs = validated.kwargs
+                problem = self._duplicate(tool, step)
         self._show_words(step)
         self._c.recorder.add(item, step.agent._chat_ctx)
         step.handle.chat_items.append(item)
@@ -86,12 +89,43 @@ class ToolCalls:
         call.scope = Scope("tool", step.agent, name=tool.name, handle=step.handle)
         call.task = self._c.tasks.start(self._run(call, tool, kwargs), f"tool {tool.name}")
 
+    def _duplicate(self, tool: FunctionTool[Any, Any], step: Step) -> Outcome | None:
+        """What stands against a call while another of the same tool runs, by its `on_duplicate`."""
+        others = [
+            call
+            for call in self.running.values()
+            if call.item.name == tool.name
+            and call.step.agent is step.agent
+            and call.task is not None
+            if call.outcome is None
+        ]
+        if not others:
+            self._confirming.discard(tool.name)
+            return None
+        if tool.on_duplicate == "reject":
+            return Outcome(
+                f"a call of {tool.name!r} still runs; wait for its result", is_error=True
+            )
+        if tool.on_duplicate == "confirm" and tool.name not in self._confirming:
+            self._confirming.add(tool.name)
+            return Outcome(
+                f"a call of {tool.name!r} still runs; call it again to run another beside it",
+                is_error=True,
+            )
+        if tool.on_duplicate == "replace":
+            for call in others:
+                assert call.task is not None
+                call.task.cancel()
+        return None
+
     def _show_words(self, step: Step) -> None:
         # Read in a tool, the context already holds the step in progress.
         segment = step.segment
         text = segment.ledger.generated
-        if segment.early is not None or not text.strip() or segment.place is None:
+        if segment.early is not None or not text.strip():
             return
+        if segment.place is None:
+            segment.place = self._c.recorder.keep_place(step.agent)
         segment.early = ChatMessage(
             id=self._c.recorder.item_id(),
             role="assistant",
@@ -159,7 +193,9 @@ class ToolCalls:
             if tool.timeout is None:
                 return self._unexpected(tool, error)
             return Outcome(f"the tool gave no result within {tool.timeout:g} s", is_error=True)
-        except Exception as error:
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # e.g. `pytest.fail`: the call must get its output
             return self._unexpected(tool, error)
 
     def _unexpected(self, tool: FunctionTool[Any, Any], error: BaseException) -> Outcome:
@@ -270,7 +306,7 @@ class ToolCalls:
             has_agent_handoff=winner is not None,
         )
         self._c.decide(event)
-        if winner is not None and not event.has_agent_handoff:
+        if winner is not None and (not event.has_agent_handoff or self._c.closing_begun):
             output = outputs[step.calls.index(winner)]
             output.output, output.is_error = "the hand-off was cancelled", True
             winner = None

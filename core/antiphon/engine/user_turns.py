@@ -66,7 +66,7 @@ class UserTurns:
             self._c.interrupting.for_user()
         message = self._c.recorder.user_message(text, self._c.agent._chat_ctx)
         if self._c.closing_begun:
-            self._skip(timeline, "the session is closing")
+            self.skip(timeline, "the session is closing")
         elif not answered:
             self._c.speaking.resume()
             self._c.notify(
@@ -74,7 +74,7 @@ class UserTurns:
                     decision="ignore", reason="too few words to interrupt", at=self._c.now()
                 )
             )
-            self._skip(timeline, "the words do not interrupt")
+            self.skip(timeline, "the words do not interrupt")
         elif self._c.switching.window_open:
             self._c.switching.hold_turn(message, timeline)
         else:
@@ -86,7 +86,7 @@ class UserTurns:
         if self._c.slots.get(self._c.agent, "llm") is None and not self._has_own_llm(self._c.agent):
             if not self._listens_only(self._c.agent):
                 self._c.report_error(self._c.slots.missing(self._c.agent, "llm"), "llm", False)
-            self._skip(timeline, "the agent has no llm")
+            self.skip(timeline, "the agent has no llm")
             return
         handle = self._c.requests.new_handle("user_turn", user_initiated=False)
         if timeline is not None:
@@ -126,7 +126,8 @@ class UserTurns:
     def _listens_only(agent: Agent) -> bool:
         return "llm" in agent._slots and agent._slots["llm"] is None
 
-    def _skip(self, timeline: Timeline | None, reason: str) -> None:
+    def skip(self, timeline: Timeline | None, reason: str) -> None:
+        """A declared silence: the turn gets no reply."""
         if timeline is not None:
             self.close_timeline(timeline, interrupted=False)
         self._c.notify(ReplySkipped(reason=reason, at=self._c.now()))

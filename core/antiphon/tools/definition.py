@@ -31,7 +31,8 @@ class ToolFlag(Flag):
     IGNORE_ON_ENTER = 1
     """Not offered while the agent's `on_enter` asks for its reply."""
     CANCELLABLE = 2
-    """The model may cancel a call of it that still runs."""
+    """The model may cancel a call of it that still runs. Accepted; without effect in this
+    release."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
