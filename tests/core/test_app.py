@@ -299,7 +299,7 @@ def test_what_only_a_server_can_do_names_the_command():
         _ = ctx.api
     assert str(error.value) == (
         "ctx.api needs a server, and this call is a local one; "
-        "run the app as a server's worker: antiphon worker FILE"
+        "rooms on a server come with a later release"
     )
     with pytest.raises(ConfigurationError) as missing:
         ctx.make_session_report()

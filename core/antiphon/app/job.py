@@ -85,7 +85,7 @@ class JobContext:
         """The server's own interface. Raises `TransportError` here: there is no server."""
         raise TransportError(
             "ctx.api needs a server, and this call is a local one; "
-            "run the app as a server's worker: antiphon worker FILE"
+            "rooms on a server come with a later release"
         )
 
     def make_session_report(self, session: AgentSession[Any] | None = None) -> dict[str, Any]:

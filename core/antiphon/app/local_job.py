@@ -111,6 +111,16 @@ class LocalJob:
         slot_override.set(self._override)
         await self._prewarm()
         await function(self.context)
+        carrier = self.context.room.transport
+        carried = [each._conversation for each in self.context.sessions]
+        if carrier is None or not self._open_sessions():
+            return
+        if all(each is not None and each.transport is not carrier for each in carried):
+            raise ConfigurationError(
+                f"the session function {function.__qualname__!r} has started its session without "
+                "the room, so nobody can talk to it; write: "
+                "await session.start(agent=…, room=ctx.room)"
+            )
 
     async def _prewarm(self) -> None:
         from ..engine.slots import make_ready

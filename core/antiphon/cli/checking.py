@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
 from ..app.app import needed_arguments
-from ..app.file import agent_classes_in, apps_in, load_file, nothing_to_run
+from ..app.file import agent_classes_in, apps_in, load_app, load_file, nothing_to_run
 from ..app.local_job import prewarm_models
 from ..errors import AntiphonError, ConfigurationError
 from ..model import Model
@@ -45,6 +45,10 @@ async def check_file(path: str, registry: Registry, environ: Mapping[str, str]) 
     """
     module = load_file(path)
     checker = _Checker(registry)
+    try:
+        load_app(path)
+    except ConfigurationError as error:
+        checker.findings.append(Finding("file", "what talk would run", str(error), True))
     apps = apps_in(module)
     classes = agent_classes_in(module)
     agents = {name: value for name, value in vars(module).items() if isinstance(value, Agent)}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sysconfig
+import traceback as traceback_module
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -41,6 +44,24 @@ class _Root(TyperGroup):
                 raise
             warn(sentence(error))
             raise typer.Exit(1) from None
+        except Exception as error:
+            place = _line_of_the_user(error)
+            if place is None or ctx.params.get("traceback") or isinstance(error, typer.Exit):
+                raise
+            warn(f"{place}: {type(error).__name__}: {sentence(error)} (more: --traceback)")
+            raise typer.Exit(1) from None
+
+
+def _line_of_the_user(error: BaseException) -> str | None:
+    """The innermost line that is neither ours, nor an installed package's, nor the library's."""
+    ours = Path(__file__).parents[1]
+    foreign = (ours, Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib")))
+    place = None
+    for frame in traceback_module.extract_tb(error.__traceback__):
+        path = Path(frame.filename)
+        if path.is_file() and not any(path.is_relative_to(folder) for folder in foreign):
+            place = f"{path.name}, line {frame.lineno}"
+    return place
 
 
 def sentence(error: BaseException) -> str:

@@ -76,6 +76,8 @@ def talk(
     from .summary import show_summary, write_report
     from .transcript import Transcript
 
+    if output is not None and input is None:
+        raise typer.BadParameter("--output records a call of --input FILE.wav; give that as well")
     if text and (input is not None or output is not None):
         raise typer.BadParameter("--text and --input/--output exclude each other")
     read_dotenv(Path.cwd() / ".env")
@@ -143,10 +145,12 @@ class _Talk:
     async def prepare(self, call: Call) -> Any:
         """The job, ready to be run."""
         import asyncio
+        import sys
 
         from ..app.local_job import LocalJob
         from ..app.local_room import LocalRoom
         from ..registry import default_registry
+        from .output import is_terminal
 
         # A file that cannot be read is told before anything is chosen or loaded.
         recorded = self._transport() if self._wav is not None else None
@@ -154,6 +158,8 @@ class _Talk:
         transport = recorded if recorded is not None else self._transport()
         if self._file is None:
             self._introduce(choice)
+        if self._typed and is_terminal(sys.stdin):
+            self.transcript.note("type what you say; Ctrl-D or Ctrl-C ends the call")
         from .typing_in import PipedTransport
 
         def on_session(session: Any) -> None:

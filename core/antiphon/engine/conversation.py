@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -261,7 +262,12 @@ class Conversation:
         """Runs `on_enter` or `on_exit` in its scope; an error is reported and goes no further."""
         current_scope.set(scope)
         try:
-            await hook()
+            waited = hook()
+            if not inspect.isawaitable(waited):
+                raise TypeError(
+                    f"it is no coroutine function; write `async def {scope.kind}(self)`"
+                )
+            await waited
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -169,3 +169,13 @@ def test_what_new_agent_writes_is_good(antiphon):
     result = antiphon("check", "shop.py")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "agent Reception  tool book_appointment     ok" in result.stdout
+
+
+def test_a_file_that_talk_would_refuse_is_a_problem(antiphon, tmp_path):
+    (tmp_path / "two.py").write_text(
+        "from antiphon import Agent\nclass One(Agent): pass\nclass Two(Agent): pass\n",
+        encoding="utf-8",
+    )
+    result = antiphon("check", "two.py")
+    assert result.returncode == 1
+    assert "'two.py' has no App, and 2 agent classes: One, Two" in result.stdout

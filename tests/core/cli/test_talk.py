@@ -220,3 +220,43 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=4)
     assert process.returncode == 130, err
+
+
+def test_a_session_that_is_started_without_the_room_is_an_error_and_no_silence(antiphon, tmp_path):
+    (tmp_path / "deaf.py").write_text(
+        "from antiphon import Agent, AgentSession, App\n"
+        "app = App()\n"
+        "@app.session\n"
+        "async def call(ctx):\n"
+        "    await AgentSession().start(Agent(instructions='x'))\n",
+        encoding="utf-8",
+    )
+    result = antiphon("talk", "--text", "deaf.py", input="hello\n")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "the session function 'call' has started its session without the room, so nobody can talk "
+        "to it; write: await session.start(agent=…, room=ctx.room)"
+    )
+
+
+def test_a_mistake_in_the_users_file_is_one_sentence_with_its_line(antiphon, tmp_path):
+    (tmp_path / "typo.py").write_text(
+        "from antiphon import Agent\n"
+        "class Shop(Agent):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(instruction='x')\n",
+        encoding="utf-8",
+    )
+    result = antiphon("talk", "--text", "typo.py", input="hello\n")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "typo.py, line 4: TypeError: Agent.__init__() got an unexpected keyword argument "
+        "'instruction' (more: --traceback)"
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_a_recording_needs_a_call_of_files(antiphon):
+    result = antiphon("talk", "--output", "out.wav")
+    assert result.returncode == 2
+    assert "--output records a call of --input FILE.wav; give that as well" in result.stderr

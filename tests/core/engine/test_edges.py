@@ -208,3 +208,18 @@ async def test_a_listener_that_shuts_down_turns_a_hand_off_into_an_error_output(
     await session.wait_closed()
     assert outputs(session) == [("the hand-off was cancelled", True)]
     assert session.current_agent.id == "first"
+
+
+@pytest.mark.virtual_time
+async def test_a_hook_that_is_no_coroutine_says_what_to_write():
+    class Greeter(Agent):
+        def on_enter(self) -> None:  # type: ignore[override]
+            self.session.say("hi")
+
+    errors = []
+    session = AgentSession(llm=ScriptedLLM(["x"]))
+    session.on("error", lambda event: errors.append(str(event.error)))
+    await session.start(agent=Greeter())
+    await session.wait_for_idle()
+    assert errors == ["it is no coroutine function; write `async def on_enter(self)`"]
+    await session.aclose()
