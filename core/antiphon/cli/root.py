@@ -45,8 +45,9 @@ class _Root(TyperGroup):
             warn(sentence(error))
             raise typer.Exit(1) from None
         except Exception as error:
-            place = _line_of_the_user(error)
-            if place is None or ctx.params.get("traceback") or isinstance(error, typer.Exit):
+            # Wrong usage and exits have an exit code of their own, and typer shows them.
+            place = None if hasattr(error, "exit_code") else _line_of_the_user(error)
+            if place is None or ctx.params.get("traceback"):
                 raise
             warn(f"{place}: {type(error).__name__}: {sentence(error)} (more: --traceback)")
             raise typer.Exit(1) from None
