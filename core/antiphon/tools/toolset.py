@@ -23,10 +23,10 @@ class Toolset:
         """The tools, in the order in which the model is shown them."""
 
     async def setup(self) -> None:
-        """Opens what the tools need: awaited once before the tools are first offered."""
+        """Opens what the tools need. Not called by a session in this release: await it yourself."""
 
     async def aclose(self) -> None:
-        """Closes what `setup` opened; harmless when repeated."""
+        """Closes what `setup` opened; harmless when repeated. Yours to await, as `setup` is."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.id!r}, {', '.join(tool.name for tool in self.tools)})"
