@@ -12,7 +12,7 @@ from ._version import __version__
 logging.getLogger("antiphon").addHandler(logging.NullHandler())
 
 if TYPE_CHECKING:
-    from .agent import Agent, ModelSettings
+    from .agent import Agent
     from .app import App, JobContext, get_job_context
     from .audio import AudioFrame
     from .chat import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .given import NOT_GIVEN
     from .handoffs import Handoff, handoff
     from .model import Model
+    from .nodes import ModelSettings
     from .provider import SEAM
     from .registry import (
         Registry,
@@ -98,7 +99,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "agent": ("Agent", "ModelSettings"),
+    "agent": ("Agent",),
     "app": ("App", "JobContext", "get_job_context"),
     "audio": ("AudioFrame",),
     "chat": (
@@ -121,6 +122,7 @@ _MODULES = {
     "given": ("NOT_GIVEN",),
     "handoffs": ("Handoff", "handoff"),
     "model": ("Model",),
+    "nodes": ("ModelSettings",),
     "provider": ("SEAM",),
     "registry": (
         "Registry",

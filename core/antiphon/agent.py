@@ -4,105 +4,34 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .chat import ChatContext, ChatMessage
 from .errors import ConfigurationError
 from .given import NOT_GIVEN, Maybe
-from .model import Model, parse
+from .nodes import DefaultNodes, ModelSettings, Runtime
+from .slot_values import (
+    LLMLike,
+    STTLike,
+    TTSLike,
+    TurnDetectorLike,
+    VADLike,
+    check_slot_value,
+)
 from .tools import Tool, collect_tools, find_tools
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
     from .audio import AudioFrame
-    from .llm import LLM, LLMEvent, ToolChoice
     from .provider import SlotName
     from .session import AgentSession
     from .streams import Flush
-    from .stt import STT, BatchSTT, STTEvent
-    from .tts import TTS, TTSEvent, WholeTextTTS
-    from .turn_detector import TurnDetector
-    from .vad import VAD
 
 INSTRUCTIONS_ID = "instructions"
 """The id of the system message that holds an agent's instructions in its context."""
 
 _direct_agents = itertools.count(1)
-
-STTLike: TypeAlias = "STT | BatchSTT | str | Model | list[Any] | None"
-LLMLike: TypeAlias = "LLM | str | Model | list[Any] | None"
-TTSLike: TypeAlias = "TTS | WholeTextTTS | str | Model | list[Any] | None"
-VADLike: TypeAlias = "VAD | str | Model | None"
-TurnDetectorLike: TypeAlias = "TurnDetector | str | Model | None"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
-    """What a node is told about the call it serves."""
-
-    tool_choice: ToolChoice = "auto"
-    """For `llm_node`: `"auto"`, `"required"`, `"none"` or a tool's name."""
-    speculative: bool = False
-    """For `llm_node`: the user's turn has not surely ended; the answer may be thrown away."""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Provider settings for this call: what `say(tts={…})` or `generate_reply(llm={…})` was
-    given."""
-
-
-class Runtime(Protocol):
-    """What an active agent needs from the engine; set when a session takes the agent."""
-
-    @property
-    def session(self) -> AgentSession[Any]: ...
-
-    def stt_stream(
-        self, agent: Agent, audio: AsyncIterable[AudioFrame | Flush], settings: ModelSettings
-    ) -> AsyncIterator[STTEvent]: ...
-
-    def llm_stream(
-        self, agent: Agent, chat_ctx: ChatContext, tools: list[Tool], settings: ModelSettings
-    ) -> AsyncIterator[LLMEvent]: ...
-
-    def tts_stream(
-        self, agent: Agent, text: AsyncIterable[str | Flush], settings: ModelSettings
-    ) -> AsyncIterator[TTSEvent]: ...
-
-    def slots_changed(self, agent: Agent) -> Awaitable[None]: ...
-
-
-class _DefaultNodes:
-    """The nodes as they are when nobody overrides them: `Agent.default.llm_node(self, …)`."""
-
-    @staticmethod
-    def stt_node(
-        agent: Agent, audio: AsyncIterable[AudioFrame | Flush], model_settings: ModelSettings
-    ) -> AsyncIterator[STTEvent]:
-        """The events of the stt slot."""
-        return agent._attached("stt_node").stt_stream(agent, audio, model_settings)
-
-    @staticmethod
-    def llm_node(
-        agent: Agent, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
-    ) -> AsyncIterator[LLMEvent]:
-        """The events of the llm slot."""
-        return agent._attached("llm_node").llm_stream(agent, chat_ctx, tools, model_settings)
-
-    @staticmethod
-    def tts_node(
-        agent: Agent, text: AsyncIterable[str | Flush], model_settings: ModelSettings
-    ) -> AsyncIterator[TTSEvent]:
-        """The events of the tts slot."""
-        return agent._attached("tts_node").tts_stream(agent, text, model_settings)
-
-    @staticmethod
-    async def transcription_node(
-        agent: Agent, text: AsyncIterable[str], model_settings: ModelSettings
-    ) -> AsyncIterator[str]:
-        """The text as it is."""
-        async for piece in text:
-            yield piece
 
 
 class Agent:
@@ -117,7 +46,7 @@ class Agent:
 
     __antiphon_agent__ = True
 
-    default = _DefaultNodes
+    default = DefaultNodes
 
     def __init__(
         self,
@@ -224,21 +153,21 @@ class Agent:
     ) -> Any:
         """Audio in, STT events out. May be an async generator, or a coroutine that returns one or
         None."""
-        return _DefaultNodes.stt_node(self, audio, model_settings)
+        return DefaultNodes.stt_node(self, audio, model_settings)
 
     def llm_node(
         self, chat_ctx: ChatContext, tools: list[Tool], model_settings: ModelSettings
     ) -> Any:
         """The conversation in, text (`str`) or LLM events out. `chat_ctx` is a copy."""
-        return _DefaultNodes.llm_node(self, chat_ctx, tools, model_settings)
+        return DefaultNodes.llm_node(self, chat_ctx, tools, model_settings)
 
     def tts_node(self, text: AsyncIterable[str | Flush], model_settings: ModelSettings) -> Any:
         """Text in, `Audio`, `TimedText` or `AudioFrame` out."""
-        return _DefaultNodes.tts_node(self, text, model_settings)
+        return DefaultNodes.tts_node(self, text, model_settings)
 
     def transcription_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> Any:
         """The text as it is shown to people; what is spoken and recorded does not change."""
-        return _DefaultNodes.transcription_node(self, text, model_settings)
+        return DefaultNodes.transcription_node(self, text, model_settings)
 
     # Changes
 
@@ -328,43 +257,6 @@ def snake_case(name: str) -> str:
     """`FrontDesk` → `front_desk`, `FAQAgent` → `faq_agent`."""
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().lstrip("_")
-
-
-_SEAMS: dict[SlotName, str] = {
-    "stt": "transcribe",
-    "llm": "chat",
-    "tts": "synthesize",
-    "vad": "stream",
-    "turn_detector": "end_of_turn",
-}
-_BATCH = {"stt": "recognize", "tts": "speak"}
-
-
-def check_slot_value(value: Any, slot: SlotName) -> None:
-    """Raises `ModelStringError` or `ConfigurationError` for what cannot fill a slot."""
-    if isinstance(value, type):
-        raise ConfigurationError(
-            f"{slot}=… got the class {value.__name__}; make a slot of it: {value.__name__}(…)"
-        )
-    if value is None or hasattr(value, _SEAMS[slot]) or hasattr(value, _BATCH.get(slot, "chat")):
-        return
-    if isinstance(value, str | Model):
-        parse(value, slot)
-        return
-    if isinstance(value, list | tuple):
-        if not value:
-            raise ConfigurationError(
-                f"{slot}=[] names no model; give at least one, or None for an agent without"
-            )
-        for entry in value:
-            if entry is None or isinstance(entry, list | tuple):
-                raise ConfigurationError(f"{slot}=[…] holds {entry!r}; list model strings")
-            check_slot_value(entry, slot)
-        return
-    raise ConfigurationError(
-        f"{slot}={value!r} is no model string, Model or built {slot}; "
-        f'write e.g. {slot}="acme/model-1"'
-    )
 
 
 def check_agent(value: object, where: str) -> Agent:

@@ -5,36 +5,35 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .agent import (
-    Agent,
-    LLMLike,
-    STTLike,
-    TTSLike,
-    TurnDetectorLike,
-    VADLike,
-    check_agent,
-    check_slot_value,
-)
+from .agent import Agent, check_agent
 from .built_slots import BuiltSlots
 from .errors import ConfigurationError, SessionClosed, did_you_mean
 from .given import NOT_GIVEN, Maybe
 from .listeners import EventSource
 from .scopes import open_scope
+from .session_options import SessionOptions
+from .session_view import SessionView
+from .slot_values import (
+    LLMLike,
+    STTLike,
+    TTSLike,
+    TurnDetectorLike,
+    VADLike,
+    check_slot_value,
+)
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
     from .audio import AudioFrame
-    from .chat import ChatContext, ChatMessage
+    from .chat import ChatMessage
     from .engine.conversation import Conversation
-    from .engine.timeline import Timeline
-    from .events import AgentState, UserState
     from .llm import ToolChoice
     from .provider import SlotName
     from .registry import Registry
     from .speech import SpeechHandle
-    from .streams import Usage
     from .transport import Transport
 
 UserdataT = TypeVar("UserdataT")
@@ -44,7 +43,7 @@ _ROOM_OPTIONS = ("room_options", "room_input_options", "room_output_options", "r
 """Accepted by `start` everywhere, and used where there is a room."""
 
 
-class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
+class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
     """One conversation between a caller and agents, of which exactly one is active.
 
     The slots given here are those of every agent that does not bring its own. Used as
@@ -81,17 +80,15 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
         }
         for name, value in self._slots.items():
             check_slot_value(value, name)
-        if max_tool_steps < 0:
-            raise ConfigurationError(
-                f"max_tool_steps is {max_tool_steps}; give 0 for no tools, or the rounds allowed"
-            )
-        self._turn_handling = TurnHandling.of(turn_handling)
-        self._tools = list(tools)
+        self._options = SessionOptions(
+            turn_handling=TurnHandling.of(turn_handling),
+            tools=tuple(tools),
+            max_tool_steps=max_tool_steps,
+            user_away_timeout=user_away_timeout,
+            seed=seed,
+        )
         self._userdata = userdata
-        self._max_tool_steps = max_tool_steps
-        self._user_away_timeout = user_away_timeout
         self._registry = registry
-        self._seed = seed
         self._conversation: Conversation | None = None
         self._thread: int | None = None
 
@@ -151,12 +148,8 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
             agent=first,
             slots=self._slots,
             registry=self._registry,
-            turn_handling=self._turn_handling,
-            tools=self._tools,
-            max_tool_steps=self._max_tool_steps,
-            user_away_timeout=self._user_away_timeout,
+            options=self._options,
             listeners=self._listeners,
-            seed=self._seed,
         )
         self._conversation = conversation
         self._thread = threading.get_ident()
@@ -175,15 +168,6 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
     # What it is now
 
     @property
-    def _live(self) -> Conversation:
-        conversation = self._conversation
-        if conversation is None:
-            raise RuntimeError(
-                "the session has not been started; await session.start(agent=…) first"
-            )
-        return conversation
-
-    @property
     def _open(self) -> Conversation:
         conversation = self._live
         if conversation.closing_begun and not self._in_last_exit(conversation):
@@ -196,65 +180,6 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
     def _in_last_exit(conversation: Conversation) -> bool:
         scope = open_scope(conversation.runtime)
         return scope is not None and scope is conversation.closing.exit_scope
-
-    @property
-    def current_agent(self) -> Agent:
-        """The active agent: the new one from the moment a switch is done."""
-        return self._live.agent
-
-    @property
-    def next_agent(self) -> Agent | None:
-        """The agent of a switch that is asked for and not done yet, or None."""
-        return self._live.switching.next_agent
-
-    @property
-    def agent_state(self) -> AgentState:
-        """`initializing`, `listening`, `thinking` or `speaking`."""
-        return "initializing" if self._conversation is None else self._conversation.states.agent
-
-    @property
-    def user_state(self) -> UserState:
-        """`listening`, `speaking` or `away`."""
-        return "listening" if self._conversation is None else self._conversation.states.user
-
-    @property
-    def current_speech(self) -> SpeechHandle | None:
-        """The speech that has the floor, or None."""
-        segment = self._live.speaking.current
-        return None if segment is None else segment.handle
-
-    @property
-    def history(self) -> ChatContext:
-        """The whole conversation, for people; read-only."""
-        return self._live.recorder.history.readonly(
-            "session.history is read-only; change a copy: `session.history.copy()`"
-        )
-
-    @property
-    def chat_ctx(self) -> ChatContext:
-        """What the active agent's LLM is shown; read-only."""
-        return self.current_agent.chat_ctx
-
-    @property
-    def turns(self) -> list[Timeline]:
-        """One timeline per user turn."""
-        return list(self._live.user_turns.timelines)
-
-    @property
-    def usage(self) -> dict[str, Usage]:
-        """What has been used, per model string."""
-        return dict(self._live.usage.by_model)
-
-    @property
-    def userdata(self) -> UserdataT:
-        """What the application keeps for this conversation. Raises `ValueError` when unset."""
-        if self._userdata is NOT_GIVEN:
-            raise ValueError("the session has no userdata; give it: AgentSession(userdata=…)")
-        return self._userdata
-
-    @userdata.setter
-    def userdata(self, value: UserdataT) -> None:
-        self._userdata = value
 
     # Speaking
 
@@ -334,9 +259,9 @@ class AgentSession(EventSource, BuiltSlots, Generic[UserdataT]):
     def update_tools(self, tools: Iterable[Any]) -> None:
         """Changes the tools that every agent of the session has."""
         self._only_on_loop("update_tools")
-        self._tools = list(tools)
+        self._options = replace(self._options, tools=tuple(tools))
         if self._conversation is not None:
-            self._conversation.share_tools(self._tools)
+            self._conversation.share_tools(list(self._options.tools))
 
     # Ending
 

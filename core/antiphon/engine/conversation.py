@@ -18,9 +18,10 @@ from ..events import (
 from ..listeners import Listeners
 from ..provider import SlotName
 from ..scopes import Scope, current_scope
+from ..session_options import SessionOptions
 from ..tools import Tool, collect_tools
 from ..transport import Transport
-from ..turn_handling import TurnHandling, Turns, resolve
+from ..turn_handling import Turns, resolve
 from .closing import Closing, Stage
 from .failures import Failures
 from .hearing import Hearing
@@ -61,27 +62,23 @@ class Conversation:
         agent: Agent,
         slots: Mapping[SlotName, Any],
         registry: Builder | None,
-        turn_handling: TurnHandling,
-        tools: list[Any],
-        max_tool_steps: int,
-        user_away_timeout: float | None,
+        options: SessionOptions,
         listeners: Listeners,
-        seed: int | None,
     ) -> None:
         self.session = session
         self.loop = asyncio.get_running_loop()
         self.log = logging.getLogger("antiphon.session")
+        seed = options.seed
         self.ids = Ids(seed if seed is not None else getattr(self.loop, "seed", None))
         self.started_at = self.loop.time()
         self.agent = agent
-        self.max_tool_steps = max_tool_steps
+        self.options = options
         self.listeners = listeners
         self.transport: Transport | None = None
         self.hears = False
         self.usage = UsageBook()
-        self._turn_handling = turn_handling
         self._turn_settings: Turns | None = None
-        self._shared_tools = collect_tools(tools)
+        self._shared_tools = collect_tools(options.tools)
         self.sample_rate = 16000
         self.frame_ms = 20
         self._running = False
@@ -95,7 +92,7 @@ class Conversation:
         self.tasks = TaskScope(self._task_failed)
         self.slots = Slots(registry, slots)
         self.runtime = NodeRuntime(self)
-        self.states = States(self, user_away_timeout)
+        self.states = States(self, options.user_away_timeout)
         self.recorder = Recorder(ids=self.ids, now=self.now, notify=self.notify)
         self.interrupting = Interrupting(self)
         self.requests = Requests(self)
@@ -175,7 +172,7 @@ class Conversation:
     def turn_settings(self) -> Turns:
         """Turn-taking as it holds for the active agent."""
         if self._turn_settings is None:
-            self._turn_settings = resolve(self.agent.turn_handling, self._turn_handling)
+            self._turn_settings = resolve(self.agent.turn_handling, self.options.turn_handling)
         return self._turn_settings
 
     def share_tools(self, tools: list[Any]) -> None:

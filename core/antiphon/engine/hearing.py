@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent, ModelSettings
+from ..agent import Agent
 from ..audio import AudioFrame, Resampler, join, split, to_mono
 from ..errors import AntiphonError, AudioError, ProviderError, SlotMissing, TruncatedStream
+from ..nodes import ModelSettings
 from ..streams import FLUSH, Usage
 from ..stt import Final, STTEvent, Vocabulary
 from ..vad import VADEvent, VADStream

@@ -12,8 +12,9 @@ from .nodes import SlotStream
 from .retrying import RETRY_DELAYS
 
 if TYPE_CHECKING:
-    from ..agent import Agent, ModelSettings
+    from ..agent import Agent
     from ..chat import ChatContext
+    from ..nodes import ModelSettings
     from ..tools import Tool
     from .conversation import Conversation
 

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..agent import Agent, ModelSettings
+from ..agent import Agent
 from ..errors import ProviderTimeout
+from ..nodes import ModelSettings
 
 if TYPE_CHECKING:
     from ..streams import Stream

@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent, ModelSettings
+from ..agent import Agent
 from ..chat import (
-    ChatContent,
-    ChatContext,
-    ChatMessage,
     ProviderNote,
 )
-from ..errors import SessionClosed, StopResponse
 from ..events import ReplySkipped
 from ..llm import Finish, LLMEvent, ProviderData, Reasoning, TextDelta, ToolCall, ToolChoice
-from ..scopes import Scope, current_scope
+from ..nodes import ModelSettings
 from ..speech import SpeechHandle
 from ..streams import Usage
 from ..tools import ToolFlag, collect_tools
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
+from .reply import Reply
 from .segment import Segment
 from .shown_context import shown_context
 from .steps import Step, Verdict
+from .turn_hook import TurnHook, has_hook, is_cancelled
 
 if TYPE_CHECKING:
     from .conversation import Conversation
-    from .timeline import Timeline
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class Reply:
-    """One reply on its way."""
-
-    handle: SpeechHandle
-    agent: Agent | None
-    """None while it waits for the agent that a hand-off makes active."""
-    message: ChatMessage | None = None
-    """The user turn that it answers, for the hook."""
-    instructions: str | None = None
-    tool_choice: ToolChoice = "auto"
-    tools: list[Any] | None = None
-    """None: those of the agent and the session."""
-    overrides: dict[str, Any] = field(default_factory=dict)
-    timeline: Timeline | None = None
-    turn_ctx: ChatContext | None = None
-    """The context as the user's hook has edited it."""
-    task: asyncio.Task[None] | None = None
-    step: Step | None = None
-    segment: Segment | None = None
-    """The first one, until the LLM is asked."""
-    unless_asked_since: int | None = None
-    """For a late result: drop the reply when the LLM has been asked since."""
-    entering: bool = False
-    """It was asked for in `on_enter`."""
 
 
 class Replying:
@@ -63,6 +32,7 @@ class Replying:
 
     def __init__(self, conversation: Conversation) -> None:
         self._c = conversation
+        self.turn_hook = TurnHook(conversation)
         self.active: dict[SpeechHandle, Reply] = {}
         self.requests = 0
         """LLM requests made so far."""
@@ -112,7 +82,7 @@ class Replying:
         self.active[reply.handle] = reply
         if reply.timeline is None and reply.unless_asked_since is None:
             reply.timeline = self._c.switching.answered_by(reply.handle, agent)
-        if reply.message is not None and _has_hook(agent):
+        if reply.message is not None and has_hook(agent):
             reply.task = self._c.tasks.start(self._run(reply, hook=True), "reply")
             return
         self._queue_first(reply, lambda: self._start(reply))
@@ -142,7 +112,7 @@ class Replying:
         assert agent is not None
         try:
             if hook:
-                if not await self._user_hook(reply, agent):
+                if not await self.turn_hook.run(reply, agent):
                     self._c.post(self._ended, reply, None)
                     return
                 granted = asyncio.get_running_loop().create_future()
@@ -150,7 +120,7 @@ class Replying:
                 await granted
             await self._steps(reply, agent)
         except asyncio.CancelledError as error:
-            if _is_cancelled():
+            if is_cancelled():
                 raise
             self._c.post(self._failed, reply, error)
         except (KeyboardInterrupt, SystemExit):
@@ -160,52 +130,8 @@ class Replying:
         else:
             self._c.post(self._ended, reply, None)
 
-    async def _user_hook(self, reply: Reply, agent: Agent) -> bool:
-        message = reply.message
-        assert message is not None
-        context = agent._chat_ctx.copy()
-        if context.get_by_id(message.id) is not None:
-            context.remove(message.id)
-        scope = Scope("on_user_turn_completed", agent, handle=reply.handle)
-        token = current_scope.set(scope)
-        before = message.content
-        try:
-            await agent.on_user_turn_completed(context, message)
-        except StopResponse:
-            self._c.notify(ReplySkipped(reason="the hook wants no reply", at=self._c.now()))
-            return False
-        except SessionClosed as error:
-            if not self._c.closing_begun:
-                self._hook_failed(agent, error)
-        except asyncio.CancelledError as error:
-            if _is_cancelled():
-                raise
-            self._hook_failed(agent, error)
-        except Exception as error:
-            self._hook_failed(agent, error)
-        finally:
-            scope.is_open = False
-            current_scope.reset(token)
-            self._c.post(self._keep, message, before, agent)
-        if message.id not in context:
-            context.append(message)
-        reply.turn_ctx = context
-        return True
-
-    def _hook_failed(self, agent: Agent, error: BaseException) -> None:
-        self._c.log.error("on_user_turn_completed of %r failed", agent.id, exc_info=error)
-        self._c.post(self._c.report_error, error, "hook", True, "on_user_turn_completed")
-
-    def _keep(self, message: ChatMessage, before: ChatContent, agent: Agent) -> None:
-        """A hook may edit the message, and may put another context in the place of the agent's: the
-        message stays."""
-        if message.id not in agent._chat_ctx:
-            agent._chat_ctx.append(message)
-        if message.content != before:
-            self._c.recorder.updated(message, agent._chat_ctx)
-
     async def _steps(self, reply: Reply, agent: Agent) -> None:
-        choice = reply.tool_choice if self._c.max_tool_steps else "none"
+        choice = reply.tool_choice if self._c.options.max_tool_steps else "none"
         rounds = 0
         while True:
             step = self._open_step(reply, agent, choice)
@@ -227,12 +153,12 @@ class Replying:
                 if verdict.handoff is None and not step.segment.ledger.generated.strip():
                     self._skip(verdict.silence)
                 return
-            if rounds >= self._c.max_tool_steps:
+            if rounds >= self._c.options.max_tool_steps:
                 if not step.segment.ledger.generated.strip():
                     self._skip("the model calls tools that are off")
                 return
             rounds += 1
-            if verdict.handoff is not None or rounds >= self._c.max_tool_steps:
+            if verdict.handoff is not None or rounds >= self._c.options.max_tool_steps:
                 choice = "none"
             elif choice != "none":
                 choice = "auto"
@@ -376,19 +302,6 @@ class Replying:
             self._c.requests.reply_late(self.requests, last=verdict.handoff is not None)
         if verdict.handoff is not None:
             self._c.switching.late(verdict.handoff, step)
-
-
-def _has_hook(agent: Agent) -> bool:
-    return (
-        type(agent).on_user_turn_completed is not Agent.on_user_turn_completed
-        or "on_user_turn_completed" in vars(agent)
-    )
-
-
-def _is_cancelled() -> bool:
-    """Whether somebody has cancelled the running task: user code may raise `CancelledError` too."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _set(future: asyncio.Future[None]) -> None:

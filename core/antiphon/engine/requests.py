@@ -12,7 +12,7 @@ from ..events import SpeechCreated
 from ..llm import ToolChoice
 from ..scopes import Scope, scope_in
 from ..speech import SpeechHandle, SpeechSource
-from .replying import Reply
+from .reply import Reply
 from .segment import Segment
 from .switching import discard
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent, ModelSettings
+from ..agent import Agent
 from ..audio import AudioFrame
 from ..chat import ChatContext
 from ..llm import LLMEvent
+from ..nodes import ModelSettings
 from ..streams import Flush
 from ..stt import STTEvent
 from ..tools import Tool

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..agent import Agent
     from ..tools import Tool
     from .conversation import Conversation
-    from .replying import Reply
+    from .reply import Reply
 
 
 def shown_context(conversation: Conversation, reply: Reply, step: Step) -> ChatContext:

@@ -6,15 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent, check_agent
+from ..agent import Agent
 from ..chat import ChatMessage, FunctionCall, FunctionCallOutput
 from ..errors import StopResponse, ToolError, did_you_mean
 from ..events import FunctionToolsExecuted
-from ..handoffs import Handoff
 from ..llm import ToolCall
 from ..run_context import RunContext
 from ..scopes import Scope, current_scope
-from ..tools import FunctionTool, output_text
+from ..tools import FunctionTool
+from .outcomes import read_outcome
 from .steps import Call, Outcome, Step, Verdict
 from .threads import in_thread
 from .timeline import ToolTime
@@ -184,7 +184,7 @@ class ToolCalls:
                     value = await in_thread(
                         lambda: tool.call_sync(kwargs, context), f"antiphon tool {tool.name}"
                     )
-            return self._read(value, tool)
+            return read_outcome(value, tool.name)
         except StopResponse:
             return Outcome("", wants_reply=False)
         except ToolError as error:
@@ -202,40 +202,6 @@ class ToolCalls:
         log.error("the tool %r (%s) failed", tool.name, tool.where, exc_info=error)
         self._c.post(self._c.report_error, error, "tool", True, tool.name)
         return Outcome(INTERNAL, is_error=True)
-
-    def _read(self, value: Any, tool: FunctionTool[Any, Any]) -> Outcome:
-        if value is None:
-            return Outcome("", wants_reply=False)
-        if isinstance(value, type) and issubclass(value, Agent):
-            check_agent(value, f"the tool {tool.name!r}")
-        if isinstance(value, Agent):
-            return Outcome("", wants_reply=False, handoff=Handoff(value))
-        if isinstance(value, Handoff):
-            return self._handing_off(value)
-        if isinstance(value, tuple | list):
-            agents = [part for part in value if isinstance(part, Agent | Handoff)]
-            if len(agents) > 1:
-                named = " and ".join(
-                    repr((part.agent if isinstance(part, Handoff) else part).id) for part in agents
-                )
-                return Outcome(
-                    f"the tool returned two agents, {named}; it can hand over to one only",
-                    is_error=True,
-                )
-            if agents:
-                rest = [part for part in value if part is not agents[0]]
-                returns = rest[0] if len(rest) == 1 else rest or None
-                first = agents[0]
-                if isinstance(first, Handoff):
-                    return self._handing_off(first)
-                return self._handing_off(Handoff(first, returns))
-        return Outcome(output_text(value))
-
-    @staticmethod
-    def _handing_off(handoff: Handoff) -> Outcome:
-        if handoff.returns is None:
-            return Outcome("", wants_reply=False, handoff=handoff)
-        return Outcome(output_text(handoff.returns), handoff=handoff)
 
     # Ending
 

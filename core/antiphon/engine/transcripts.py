@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..agent import ModelSettings
 from ..chat import ChatMessage
+from ..nodes import ModelSettings
 from ..streams import Channel
 from ..text import cut_at_word
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack

@@ -8,7 +8,7 @@ from ..agent import Agent
 from ..chat import ChatMessage
 from ..events import MetricsCollected, ReplySkipped, TurnDecision
 from ..speech import SpeechHandle
-from .replying import Reply
+from .reply import Reply
 from .timeline import Timeline
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ..agent import ModelSettings
 from ..audio import AudioFrame, to_mono
 from ..errors import AntiphonError, AudioError, ProviderError
+from ..nodes import ModelSettings
 from ..streams import FLUSH, Flush, Usage
 from ..tts import Audio, TimedText, TTSEvent, Voicing
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
