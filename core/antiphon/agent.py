@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from .chat import ChatContext, ChatMessage
 from .errors import ConfigurationError
 from .given import NOT_GIVEN, Maybe
 from .nodes import DefaultNodes, ModelSettings, Runtime
+from .session_options import check_tool_limits
 from .slot_values import (
     LLMLike,
     STTLike,
@@ -19,14 +20,22 @@ from .slot_values import (
     VADLike,
     check_slot_value,
 )
-from .tools import Tool, collect_tools, find_tools
+from .text_transforms import TextTransformLike
+from .text_transforms import resolve as resolve_transforms
+from .tools import Tool, collect_tools, find_tools, merge_tools, tool_entries, tool_sets
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
     from .audio import AudioFrame
+    from .events import UserTurnExceeded
     from .provider import SlotName
     from .session import AgentSession
     from .streams import Flush
+
+_CUT_IN = (
+    "The user has been speaking for {seconds:.0f} seconds and goes on. Cut in now: politely, in "
+    "one short sentence, so that you can answer. Up to now the user has said: {words}"
+)
 
 INSTRUCTIONS_ID = "instructions"
 """The id of the system message that holds an agent's instructions in its context."""
@@ -48,6 +57,11 @@ class Agent:
 
     default = DefaultNodes
 
+    speculative_ok: ClassVar[bool] = False
+    """Whether an own `llm_node` may be run before the user's turn has surely ended, with
+    `model_settings.speculative=True`: its answer may be thrown away, so it must have no effect
+    that matters. The default node may always be."""
+
     def __init__(
         self,
         *,
@@ -62,16 +76,27 @@ class Agent:
         turn_detector: Maybe[TurnDetectorLike] = NOT_GIVEN,
         turn_handling: TurnHandling | Mapping[str, Any] | None = None,
         examples: Iterable[str] = (),
+        tts_text_transforms: Maybe[Iterable[TextTransformLike] | None] = NOT_GIVEN,
+        max_tool_steps: Maybe[int] = NOT_GIVEN,
+        tool_timeout: Maybe[float | None] = NOT_GIVEN,
     ) -> None:
+        check_tool_limits(max_tool_steps, tool_timeout)
+        self._max_tool_steps = max_tool_steps
+        self._tool_timeout = tool_timeout
         self._id = id or _default_id(type(self))
         self._instructions = instructions
         self._given_tools: list[Any] = list(tools or ())
         self._tools = self._collect()
+        self._tool_entries = tool_entries(self._given_tools, find_tools(self))
+        self._tool_sets = tool_sets(self._tool_entries)
         self._turn_handling = TurnHandling.of(turn_handling)
         self._examples = tuple(examples)
+        self._tts_text_transforms = _transforms(tts_text_transforms)
         self._runtime: Runtime | None = None
         self._claimed: Runtime | None = None
         """The conversation that is about to be handed to it: it can join no other meanwhile."""
+        self._parent: Agent | None = None
+        """The agent that awaits it, when it is a task: its slots and turn-taking are inherited."""
         self._slots: dict[SlotName, Any] = {}
         given: dict[SlotName, Any] = {
             "stt": stt,
@@ -108,6 +133,8 @@ class Agent:
     @property
     def tools(self) -> list[Tool]:
         """Its tools: the `tools=` given, then the `@function_tool` methods."""
+        if self._tool_sets:
+            return list(merge_tools(self._tool_entries)[0].values())
         return list(self._tools.values())
 
     @property
@@ -146,6 +173,28 @@ class Agent:
         no reply; any other exception is reported and the reply goes on.
         """
 
+    async def on_user_turn_exceeded(self, ev: UserTurnExceeded) -> None:
+        """Runs when the user has said more than `user_turn_limit` allows; only with a limit.
+
+        By default the agent cuts in with a reply of its own that may not be interrupted. The user's
+        turn goes on meanwhile, and is recorded and answered at its end. An override may say
+        something else, or nothing: then the user keeps the floor.
+        """
+        if self.session.llm is None and not overrides(self, "llm_node"):
+            return
+        self.session.generate_reply(
+            instructions=_CUT_IN.format(seconds=ev.duration, words=ev.accumulated_transcript),
+            tool_choice="none",
+            allow_interruptions=False,
+        )
+
+    async def on_dtmf(self, digit: str) -> None:
+        """Runs for each key that the user presses, one after another, when it is overridden.
+
+        Otherwise the keys become a user turn, `[pressed 1234#]`: after `#`, or after
+        `dtmf_timeout` seconds without another.
+        """
+
     # Nodes
 
     def stt_node(
@@ -177,7 +226,10 @@ class Agent:
         self._place_instructions()
 
     async def update_tools(self, tools: Iterable[Any]) -> None:
-        """Takes the place of the `tools=` given; the methods stay. Holds from the next LLM step."""
+        """Takes the place of the `tools=` given; the methods stay. Holds from the next LLM step.
+
+        In a session it waits for the set-up of new tool sets, and raises what that raises.
+        """
         before = self._given_tools
         self._given_tools = list(tools)
         try:
@@ -191,6 +243,10 @@ class Agent:
             self._given_tools = before
             raise
         self._tools = tools_now
+        self._tool_entries = tool_entries(self._given_tools, find_tools(self))
+        self._tool_sets = tool_sets(self._tool_entries)
+        if self._runtime is not None:
+            await self._runtime.tools_changed(self)
 
     async def update_chat_ctx(self, chat_ctx: ChatContext) -> None:
         """Takes the place of the context, from the next LLM step; the instructions stay."""
@@ -206,6 +262,7 @@ class Agent:
         vad: Maybe[VADLike] = NOT_GIVEN,
         turn_detector: Maybe[TurnDetectorLike] = NOT_GIVEN,
         turn_handling: TurnHandling | Mapping[str, Any] | None = None,
+        tts_text_transforms: Maybe[Iterable[TextTransformLike] | None] = NOT_GIVEN,
     ) -> None:
         """Changes slots and turn-taking; what is not given stays. Holds from the next use of the
         slot."""
@@ -214,6 +271,8 @@ class Agent:
         )
         if turn_handling is not None:
             self._turn_handling = TurnHandling.of(turn_handling)
+        if tts_text_transforms is not NOT_GIVEN:
+            self._tts_text_transforms = _transforms(tts_text_transforms)
         if self._runtime is not None:
             await self._runtime.slots_changed(self)
 
@@ -245,6 +304,21 @@ class Agent:
             context.items.insert(
                 0, ChatMessage(id=INSTRUCTIONS_ID, role="system", content=self._instructions)
             )
+
+
+def lineage(agent: Agent) -> Iterator[Agent]:
+    """The agent, then, when it is a task, who awaits it, and so on."""
+    while True:
+        yield agent
+        if agent._parent is None:
+            return
+        agent = agent._parent
+
+
+def _transforms(given: Maybe[Iterable[TextTransformLike] | None]) -> Maybe[tuple[Any, ...]]:
+    if given is NOT_GIVEN:
+        return NOT_GIVEN
+    return resolve_transforms(given, "tts_text_transforms")
 
 
 def _default_id(kind: type[Agent]) -> str:

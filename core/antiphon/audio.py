@@ -154,3 +154,16 @@ def to_mono(frame: AudioFrame) -> AudioFrame:
     samples = np.frombuffer(frame.data, "<i2").reshape(-1, frame.channels)
     mono = np.rint(samples.mean(axis=1)).astype("<i2").tobytes()
     return AudioFrame(mono, frame.sample_rate, 1, frame.started_at)
+
+
+def mix(audio: bytes, other: bytes) -> bytes:
+    """Two pieces of mono int16 audio at once, the shorter one as if silence followed; what is too
+    loud is held at the limit."""
+    if not other or not audio:
+        return audio or other
+    import numpy as np
+
+    longer, shorter = (audio, other) if len(audio) >= len(other) else (other, audio)
+    mixed = np.frombuffer(longer, "<i2").astype(np.int32)
+    mixed[: len(shorter) // 2] += np.frombuffer(shorter, "<i2")
+    return np.clip(mixed, -32768, 32767).astype("<i2").tobytes()

@@ -6,9 +6,17 @@ be played again in virtual time. A test greps for other clocks.
 
 from __future__ import annotations
 
+import asyncio
+import calendar
 import random
+import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from datetime import date as date
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -24,6 +32,11 @@ class Ids:
         self._prefix = "".join(_ALPHABET[(bits >> shift) & 31] for shift in range(0, 40, 5))
         self._counter = 0
 
+    @property
+    def prefix(self) -> str:
+        """What all of them have in common."""
+        return self._prefix
+
     def new(self, kind: str) -> str:
         """A fresh id such as `item_k3v0q8ze_12`: unique in the session, and very likely beyond
         it."""
@@ -35,6 +48,33 @@ class Ids:
         return 1.0 + (self._random.random() * 2.0 - 1.0) * spread
 
 
+class Chance:
+    """Draws that repeat themselves: the same names give the same draws, in every process."""
+
+    __slots__ = ("_random",)
+
+    def __init__(self, *names: object) -> None:
+        """What the draws go by, e.g. a seed, what they are for, and a number; by their text."""
+        # Text is hashed by the generator itself, whatever PYTHONHASHSEED says.
+        self._random = random.Random("\x1f".join(map(str, names)))
+
+    def share(self) -> float:
+        """A number from 0 up to, but not, 1."""
+        return self._random.random()
+
+    def between(self, low: float, high: float) -> float:
+        """A number from `low` to `high`."""
+        return low + (high - low) * self._random.random()
+
+    def whole(self, low: int, high: int) -> int:
+        """A whole number from `low` to `high`, both included."""
+        return self._random.randint(low, high)
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of several."""
+        return choices[self._random.randrange(len(choices))]
+
+
 _process_ids = Ids()
 
 
@@ -43,9 +83,37 @@ def new_id(kind: str) -> str:
     return _process_ids.new(kind)
 
 
+def loop_seed() -> int | None:
+    """The seed of the running loop, as loops of virtual time have one; None without one."""
+    try:
+        seed = getattr(asyncio.get_running_loop(), "seed", None)
+    except RuntimeError:
+        return None
+    return seed if isinstance(seed, int) else None
+
+
 def wall_time() -> datetime:
     """The wall clock now, in UTC: read once at the start of a session, never for durations."""
     return datetime.now(UTC)
+
+
+def wall_text(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
+def read_date(text: str) -> date:
+    """A day written as `2026-01-31`. Raises `ValueError` that goes on behind the quoted text."""
+    parts = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
+    if parts is None:
+        raise ValueError("is not written as year, month and day: 2026-01-31")
+    year, month, day = map(int, parts.groups())
+    if year == 0 or not 1 <= month <= 12:
+        raise ValueError(f"is no date: there is no {'year 0' if year == 0 else f'month {month}'}")
+    days = calendar.monthrange(year, month)[1]
+    if not 1 <= day <= days:
+        raise ValueError(f"is no date: that month has the days 1 to {days}")
+    return date(year, month, day)
 
 
 def cpu_time() -> float:

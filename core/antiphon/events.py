@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from .chat import ChatItem, FunctionCall, FunctionCallOutput
     from .speech import SpeechHandle
+    from .timeline import ModelCall, Timeline, ToolTime
 
 AgentState: TypeAlias = Literal["initializing", "listening", "thinking", "speaking"]
 UserState: TypeAlias = Literal["listening", "speaking", "away"]
 CloseReason: TypeAlias = str
-"""`"user_initiated"`, `"error"`, `"task_completed"`, `"job_shutdown"`, or what the transport
-says."""
+"""`"user_initiated"`, `"error"`, `"max_duration"`, `"task_completed"`, `"job_shutdown"`, or what the
+transport says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,27 @@ class UserInputTranscribed(Event):
     transcript: str
     is_final: bool
     language: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentOutputTranscribed(Event):
+    """The caller has heard more of what the agent says.
+
+    For those only who ask for it by its name (`"*"` is not enough), and for transports that declare
+    `transcript`.
+    """
+
+    name: ClassVar[str] = "agent_output_transcribed"
+    segment_id: str
+    """The same for all events of one step's words, or of one `say`."""
+    agent_id: str
+    transcript: str
+    """The text so far, as people are to see it; when it is final, what the history says."""
+    delta: str
+    """What has come since the last event of this segment."""
+    is_final: bool
+    interrupted: bool = False
+    """The speech was cut short behind these words; told with the final one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +158,32 @@ class TurnDecision(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UserTurnExceeded(Event):
+    """The user has said more than `user_turn_limit` allows without the agent being heard.
+
+    The turn in progress goes on and is recorded whole; told again when as much has been said once
+    more."""
+
+    name: ClassVar[str] = "user_turn_exceeded"
+    transcript: str
+    """The words of the turn in progress, interim ones included."""
+    accumulated_transcript: str
+    """Those of the turns before it that found no answer, too."""
+    accumulated_word_count: int
+    duration: float
+    """Seconds of these turns, with the pauses in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfReceived(Event):
+    """The user has pressed a key of the telephone."""
+
+    name: ClassVar[str] = "dtmf_received"
+    digit: str
+    """One of `0123456789*#ABCD`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptDropped(Event):
     """Words that came too late to belong to a turn."""
 
@@ -171,8 +219,23 @@ class MetricsCollected(Event):
     """The timeline of a user turn is complete."""
 
     name: ClassVar[str] = "metrics_collected"
-    metrics: Any = field(default=None)
-    """A `Timeline`."""
+    metrics: Timeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCallEnded(Event):
+    """An LLM or TTS call, or an STT stream, has ended, whichever way."""
+
+    name: ClassVar[str] = "model_call_ended"
+    call: ModelCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolEnded(Event):
+    """A tool has returned, failed or been cancelled."""
+
+    name: ClassVar[str] = "tool_ended"
+    tool: ToolTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +251,7 @@ EVENTS: tuple[type[Any], ...] = (
     UserStateChanged,
     AgentStateChanged,
     UserInputTranscribed,
+    AgentOutputTranscribed,
     ConversationItemAdded,
     ConversationItemUpdated,
     FunctionToolsExecuted,
@@ -195,10 +259,14 @@ EVENTS: tuple[type[Any], ...] = (
     AgentFalseInterruption,
     ReplySkipped,
     TurnDecision,
+    UserTurnExceeded,
+    DtmfReceived,
     TranscriptDropped,
     SpeechDiscarded,
     ErrorEvent,
     MetricsCollected,
+    ModelCallEnded,
+    ToolEnded,
     CloseEvent,
 )
 """Every class of event; `session.on` takes their names."""

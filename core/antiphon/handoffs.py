@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from .agent import Agent
 
 ContextChoice: TypeAlias = str | Callable[[ChatContext], ChatContext]
-"""`"fresh"`, `"full"`, `"last:N"`, `"heard"`, or a function from the old context to the new one."""
+"""`"fresh"`, `"full"`, `"last:N"`, `"heard"`, `"summary"`, or a function from the old context to
+the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ def handoff(agent: Agent, *, returns: Any = None, context: ContextChoice | None 
     `returns` is the output of the call: unless it is None, the old agent answers it before it
     leaves.
     `context` says what the new agent is shown of the conversation so far, evaluated at the switch;
-    None leaves the context it was made with (`"fresh"` for one made without).
+    None leaves the context it was made with (`"fresh"` for one made without). A `"summary"` is made
+    by the old agent's LLM while its last words are played; an agent that is active before it is
+    there is shown the messages themselves, until it comes.
 
     Raises `ConfigurationError` for a context that is none of these, and for what is no agent.
     """
@@ -43,11 +46,11 @@ def handoff(agent: Agent, *, returns: Any = None, context: ContextChoice | None 
     return Handoff(agent, returns, context)
 
 
-_NAMES = ("fresh", "full", "heard", "last:N")
+_NAMES = ("fresh", "full", "heard", "last:N", "summary")
 
 
 def _check(context: str) -> None:
-    if context in ("fresh", "full", "heard"):
+    if context in ("fresh", "full", "heard", "summary"):
         return
     name, _, count = context.partition(":")
     if name == "last" and count.isdigit() and int(count) > 0:

@@ -61,6 +61,10 @@ class Listeners:
         """Whether anybody listens to that event."""
         return bool(self._listeners.get(name) or self._listeners.get("*"))
 
+    def asked_for(self, name: str) -> bool:
+        """Whether anybody listens to that event by its name."""
+        return bool(self._listeners.get(name))
+
     def deliver(self, event: Any) -> list[tuple[Listener, Exception]]:
         """Calls the listeners in order of subscription; returns what they raised."""
         failures: list[tuple[Listener, Exception]] = []
@@ -74,14 +78,14 @@ class Listeners:
             try:
                 listener(event)
             except Exception as error:
-                log.exception("the listener %s of %r failed", _name(listener), name)
+                log.exception("the listener %s of %r failed", _logged_name(listener), name)
                 if name != "error":
                     failures.append((listener, error))
             took = real_time() - began
             if took > SLOW and not asyncio.get_running_loop().get_debug():
                 log.info(
                     "the listener %s of %r took %.0f ms; move the work to a task or thread",
-                    _name(listener),
+                    _logged_name(listener),
                     name,
                     took * 1000,
                 )
@@ -90,6 +94,11 @@ class Listeners:
 
 def _name(listener: Listener) -> str:
     return getattr(listener, "__qualname__", repr(listener))
+
+
+def _logged_name(listener: Listener) -> str:
+    # Not its repr: that of a `partial` shows the values it was given.
+    return getattr(listener, "__qualname__", type(listener).__qualname__)
 
 
 class EventSource:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from .errors import ConfigurationError, ModelStringError, SettingError, did_you_mean
 from .provider import SLOT_NAMES, Ref, Slot, SlotName
+from .redaction import looks_secret
 
 VariantName: TypeAlias = Literal["voice", "language"]
 
 _SHAPE = "provider[/model[:variant]]"
 _VARIANTS: dict[str, VariantName] = {"tts": "voice", "stt": "language"}
-_SECRET_WORDS = frozenset(
-    "apikey auth authorization bearer credential credentials key passphrase passwd password secret "
-    "token".split()
-)
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 HIDDEN = "'***'"
 """What stands for a secret in a repr or a message."""
 
@@ -178,14 +173,6 @@ class Model:
             f", {name}={shown_value(name, self._settings[name])}" for name in self._settings
         )
         return f"Model({self.string!r}{shown})"
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a setting of this name is likely to hold a key: `api_key`, `authToken`, `X-Api-Key`.
-
-    Goes by whole words, so that `max_tokens` and `keyterms` are not hidden.
-    """
-    return any(word.lower() in _SECRET_WORDS for word in _WORD.findall(name))
 
 
 def shown_value(name: str, value: Any) -> str:

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
     from .audio import AudioFrame
     from .chat import ChatContext
     from .llm import LLMEvent, ToolChoice
+    from .scopes import Scope
     from .session import AgentSession
     from .streams import Flush
     from .stt import STTEvent
+    from .task import AgentTask
     from .tools import Tool
     from .tts import TTSEvent
 
@@ -50,6 +52,12 @@ class Runtime(Protocol):
     ) -> AsyncIterator[TTSEvent]: ...
 
     def slots_changed(self, agent: Agent) -> Awaitable[None]: ...
+
+    def tools_changed(self, agent: Agent) -> Awaitable[None]: ...
+
+    def run_task(self, task: AgentTask[Any], scope: Scope) -> Awaitable[None]: ...
+
+    def task_completed(self, task: AgentTask[Any]) -> None: ...
 
 
 class DefaultNodes:

@@ -131,6 +131,11 @@ class BuildEnv(Protocol):
         `await lease.aclose()` gives it back; it is closed 30 s after its last use, and at shutdown.
         """
 
+    def build(self, model: Any, slot: SlotName) -> Any:
+        """Builds what another model string, or `Model`, stands for, to be wrapped: the caller's
+        own, to be loaded, warmed up and closed by the caller. A batch STT and a whole-text TTS come
+        as streams. Raises `ConfigurationError` and its kind."""
+
 
 class Lease(Protocol):
     """A share in a resource of `BuildEnv.resource`."""
@@ -186,6 +191,7 @@ class Slot(_Described):
         languages: tuple[str, ...] = (),
         variant: Literal["voice", "language"] | Literal["auto"] | None = "auto",
         capabilities: Any = None,
+        wraps: bool = False,
         **unknown: Any,
     ) -> None:
         self._ignore(unknown)
@@ -204,6 +210,12 @@ class Slot(_Described):
         self.capabilities = capabilities
         """A capabilities object of the seam, or a function `(ref, settings) -> capabilities`.
         SDK-free, and the one source: core sets it on the built slot. None: the built slot knows."""
+        self.wraps = wraps
+        """Its model is another model string, variant and all, built by `BuildEnv.build`; its
+        setting `settings` is a mapping of that one's settings. The built slot has what it wraps as
+        `unwrap`: settings of one call are those of that. Never chosen for a slot by itself."""
+        if wraps:
+            self.variant = None
 
 
 class Provider(_Described):

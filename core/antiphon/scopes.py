@@ -19,6 +19,7 @@ class Scope:
         "handle",
         "is_open",
         "kind",
+        "led_task",
         "left",
         "name",
         "returned",
@@ -45,6 +46,8 @@ class Scope:
         self.is_open = True
         self.returned = False
         """The hook has returned. `on_enter`'s scope stays open for the tasks it has started."""
+        self.led_task = False
+        """A task that its code awaited has been talked to: the outputs come after that."""
         self.left = False
         """Its agent has been left: what its code still says is not voiced."""
 

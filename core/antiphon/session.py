@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .agent import Agent, check_agent
 from .built_slots import BuiltSlots
-from .errors import ConfigurationError, SessionClosed, did_you_mean
+from .conn_options import SessionConnectOptions
+from .dtmf import dtmf_digits
+from .errors import ConfigurationError, SessionClosed, TransportError, did_you_mean
 from .given import NOT_GIVEN, Maybe
 from .listeners import EventSource
+from .logs import logged_as
+from .room_options import RoomOptions
 from .scopes import open_scope
 from .session_options import SessionOptions
+from .session_runs import SessionRuns
 from .session_view import SessionView
 from .slot_values import (
     LLMLike,
@@ -24,6 +29,9 @@ from .slot_values import (
     VADLike,
     check_slot_value,
 )
+from .text_transforms import DEFAULTS as DEFAULT_TRANSFORMS
+from .text_transforms import TextTransformLike
+from .text_transforms import resolve as resolve_transforms
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
@@ -39,11 +47,10 @@ if TYPE_CHECKING:
 UserdataT = TypeVar("UserdataT")
 T = TypeVar("T")
 
-_ROOM_OPTIONS = ("room_options", "room_input_options", "room_output_options", "record")
-"""Accepted by `start` everywhere, and used where there is a room."""
+_OLDER = ("room_input_options", "room_output_options", "record")  # of programs not migrated yet
 
 
-class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
+class AgentSession(EventSource, SessionView[UserdataT], SessionRuns, BuiltSlots):
     """One conversation between a caller and agents, of which exactly one is active.
 
     The slots given here are those of every agent that does not bring its own. Used as
@@ -65,7 +72,14 @@ class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
         tools: Iterable[Any] = (),
         userdata: Maybe[UserdataT] = NOT_GIVEN,
         max_tool_steps: int = 3,
+        tool_timeout: float | None = None,
+        max_tool_output: int | None = 50_000,
+        max_duration: float | None = None,
+        conn_options: SessionConnectOptions | Mapping[str, Any] | None = None,
         user_away_timeout: float | None = 15.0,
+        aec_warmup_duration: float | None = None,
+        dtmf_timeout: float | None = 2.0,
+        tts_text_transforms: Maybe[Iterable[TextTransformLike] | None] = NOT_GIVEN,
         registry: Registry | None = None,
         seed: int | None = None,
     ) -> None:
@@ -84,7 +98,17 @@ class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
             turn_handling=TurnHandling.of(turn_handling),
             tools=tuple(tools),
             max_tool_steps=max_tool_steps,
+            tool_timeout=tool_timeout,
+            max_tool_output=max_tool_output,
+            max_duration=max_duration,
+            conn_options=SessionConnectOptions.of(conn_options),
             user_away_timeout=user_away_timeout,
+            aec_warmup_duration=aec_warmup_duration,
+            dtmf_timeout=dtmf_timeout,
+            tts_text_transforms=resolve_transforms(
+                DEFAULT_TRANSFORMS if tts_text_transforms is NOT_GIVEN else tts_text_transforms,
+                "tts_text_transforms",
+            ),
             seed=seed,
         )
         self._userdata = userdata
@@ -107,24 +131,24 @@ class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
         *,
         transport: Transport | None = None,
         room: Any = None,
-        **ignored: Any,
+        room_options: RoomOptions | Mapping[str, Any] | None = None,
+        **unknown: Any,
     ) -> None:
         """Begins the conversation; returns when the first agent is active.
 
         `agent` wins over the constructor's. `transport` carries audio and text; `room` is the same
         for any object that a plugin, or its own `transport` attribute, turns into one. Without
-        either it is a conversation of text, by `generate_reply(user_input=…)`.
+        either it is a conversation of text, by `generate_reply(user_input=…)`. `room_options` are
+        for the transport of a room on a server.
 
         Raises `ConfigurationError` and its kind for agents and slots that cannot work,
         `TransportError` when there is no way to connect, `RuntimeError` when the session is
         running already.
         """
-        for name in ignored:
-            if name not in _ROOM_OPTIONS:
-                known = ("agent", "transport", "room", *_ROOM_OPTIONS)
-                raise TypeError(
-                    f"AgentSession.start() has no argument {name!r}{did_you_mean(name, known)}"
-                )
+        for name in [each for each in unknown if each not in _OLDER]:
+            near = did_you_mean(name, ("agent", "transport", "room", "room_options"))
+            raise TypeError(f"AgentSession.start() has no argument {name!r}{near}")
+        self._room_options = RoomOptions.of(room_options)
         if self._conversation is not None:
             state = "has been closed" if self._conversation.closing_begun else "is running already"
             raise RuntimeError(f"this session {state}; make a new AgentSession for another call")
@@ -155,10 +179,12 @@ class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
         self._thread = threading.get_ident()
         try:
             announce(self, self._registry)
-            await conversation.start(carrier)
+            with logged_as(conversation.log_fields):
+                await conversation.start(carrier)
         except BaseException:
             conversation.stop_clocks()
             await conversation.tasks.aclose(1.0)
+            await conversation.tool_sets.aclose()
             if carrier is not None:
                 await carrier.aclose()
             first._runtime = None
@@ -255,6 +281,22 @@ class AgentSession(EventSource, SessionView[UserdataT], BuiltSlots):
         self._only_on_loop("clear_user_turn")
         conversation = self._open
         conversation.post(conversation.turns.forget)
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Presses keys at the user's end, e.g. in the menu of a telephone system.
+
+        Returns when the transport has sent them. Raises `ValueError` for what is no key,
+        `TransportError` where the transport cannot send keys, `SessionClosed` after the end.
+        """
+        self._only_on_loop("send_dtmf")
+        transport = self._open.transport
+        digits = dtmf_digits(digits)
+        if transport is None:
+            raise TransportError(
+                "the session has no transport to send keys by; give it one: "
+                "session.start(transport=…)"
+            )
+        await transport.send_dtmf(digits)
 
     def update_tools(self, tools: Iterable[Any]) -> None:
         """Changes the tools that every agent of the session has."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .given import NOT_GIVEN, Maybe
+from .room_options import RoomOptions
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .agent import Agent
     from .chat import ChatContext
     from .engine.conversation import Conversation
-    from .engine.timeline import Timeline
     from .events import AgentState, UserState
     from .speech import SpeechHandle
     from .streams import Usage
+    from .timeline import Timeline
 
 UserdataT = TypeVar("UserdataT")
 
@@ -23,6 +26,7 @@ class SessionView(Generic[UserdataT]):
 
     _conversation: Conversation | None
     _userdata: Maybe[UserdataT]
+    _room_options: RoomOptions = RoomOptions()
 
     @property
     def _live(self) -> Conversation:
@@ -32,6 +36,18 @@ class SessionView(Generic[UserdataT]):
                 "the session has not been started; await session.start(agent=…) first"
             )
         return conversation
+
+    @property
+    def id(self) -> str:
+        """Names the session in logs, reports and traces, e.g. `session_k3v0q8ze`. Raises
+        `RuntimeError` before the start."""
+        return self._live.id
+
+    @property
+    def started_at(self) -> datetime:
+        """The wall clock, in UTC, when the session's own time was 0. Raises `RuntimeError` before
+        the start."""
+        return self._live.journal.started_at
 
     @property
     def current_agent(self) -> Agent:
@@ -78,8 +94,18 @@ class SessionView(Generic[UserdataT]):
 
     @property
     def usage(self) -> dict[str, Usage]:
-        """What has been used, per model string."""
+        """What has been used, per model string, thrown-away speculative runs included."""
         return dict(self._live.usage.by_model)
+
+    @property
+    def discarded_usage(self) -> dict[str, Usage]:
+        """The part of `usage` that went into speculative runs that were thrown away."""
+        return dict(self._live.usage.discarded)
+
+    @property
+    def room_options(self) -> RoomOptions:
+        """What `start` was given for the room: its transport acts on it."""
+        return self._room_options
 
     @property
     def userdata(self) -> UserdataT:

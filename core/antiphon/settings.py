@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Union
 
 from .errors import SettingError, did_you_mean
-from .model import VariantName, looks_secret, shown_value
+from .model import VariantName, shown_value
+from .redaction import looks_secret
 
 RESERVED = ("voice", "language", "vocabulary", "extra", "api_key")
 """Names that mean the same in every provider.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 SelfT = TypeVar("SelfT", bound="BuiltSlot")
 
@@ -18,6 +19,17 @@ class BuiltSlot:
 
     async def prewarm(self) -> None:
         """Opens sockets, starts workers or runs the model once, ahead of need."""
+
+    async def reconfigure(self, settings: Mapping[str, Any], *, stream: object) -> None:
+        """Has an open stream of this slot take on other settings: all of them, as a call gets them.
+
+        Optional, for an STT or a TTS whose settings are marked `live=True`. Called when a session
+        changes nothing but these, in place of building another slot; `stream` is the very object
+        that `transcribe` or `synthesize` returned. What is being heard or spoken is finished as it
+        began. Other sessions share the slot: change nothing but the stream. Raises `ProviderError`
+        when the stream cannot be changed: it goes on as it was, and the next has the settings.
+        """
+        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Frees what `load` and `prewarm` took; harmless when repeated."""

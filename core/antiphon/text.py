@@ -18,17 +18,18 @@ _CLAUSE_END = re.compile(r"[,;:)\]–—][\"'”’»]*\s+|[—，、；：]\s*"
 # each of these: "at 5 p.m. " before "Anna" is, but before "and" it is not.
 _PROBES = ("Anna", "and", "1")
 
-# Scripts that are written without spaces: kana, Han, Thai, Lao, Myanmar, Khmer.
-_UNSPACED = (
+UNSPACED = (
     "\u3041-\u3096\u30a1-\u30ff\u31f0-\u31ff\uff66-\uff9f\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 )
+"""For a class of a regular expression: scripts written without spaces (kana, Han, Thai, Lao,
+Myanmar, Khmer)."""
 _OPENING = "(\\[{¿¡“‘«‹「『（【《〈〔"
 _WORD = re.compile(
     # one character of an unspaced script, with the marks and the punctuation that belong to it
-    f"[{_OPENING}]{{0,4}}[{_UNSPACED}][^\\w\\s{_OPENING}]*"
+    f"[{_OPENING}]{{0,4}}[{UNSPACED}][^\\w\\s{_OPENING}]*"
     # or a run up to a space, to such a character, or to a dash or ellipsis inside it
-    f"|[^\\s{_UNSPACED}]+?(?:(?<=[—…])|(?=\\s|\\Z|[{_OPENING}]{{0,4}}[{_UNSPACED}]))"
+    f"|[^\\s{UNSPACED}]+?(?:(?<=[—…])|(?=\\s|\\Z|[{_OPENING}]{{0,4}}[{UNSPACED}]))"
 )
 
 

@@ -26,6 +26,10 @@ class TransportCapabilities:
     """`native`: `pause` and `resume` work. `emulated`: the engine clears and pushes again."""
     position: Literal["exact", "reported", "estimated"] = "estimated"
     """How well `Played.samples` is known: at once, by a later `on_played`, or never better."""
+    transcript: bool = False
+    """Wants `agent_output_transcribed` by `notify`: the agent's words as they are heard."""
+    background: bool = False
+    """`background` works: sounds are mixed under what is pushed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,19 @@ class Sink(Protocol):
 
     def closed(self, reason: str) -> None:
         """The caller is gone, e.g. `"hung_up"`, `"input_ended"`, `"connection_lost"`."""
+
+
+class BackgroundSource(Protocol):
+    """Sounds that go on under the speech, for a transport to mix: see `Transport.background`."""
+
+    def read(self, samples: int, at: float) -> bytes:
+        """The next `samples` samples at the transport's rate, mono int16, little-endian.
+
+        `at`: when the first of them is heard, on the clock of the event loop. Silence may be given
+        as no bytes at all. Never blocks; may be called in a thread of a device's. What was read is
+        taken as heard: so each stretch of time is read once, in order, whether speech is played in
+        it or not.
+        """
 
 
 class Transport(ABC):
@@ -101,9 +118,29 @@ class Transport(ABC):
         `on_played`."""
         return None
 
+    def background(self, source: BackgroundSource | None) -> None:
+        """Mixes `source` under what is pushed, from now on; None: nothing more.
+
+        Only called when `capabilities.background` says so. The mix must not touch the speech:
+        `clear`, `pause` and positions have to do with what was pushed alone. `antiphon.audio.mix`
+        adds two pieces of audio.
+        """
+        raise TransportError("this transport mixes no background sounds")
+
     def played(self) -> Played | None:
         """How far the current segment has come, or None when nothing is being played."""
         return None
+
+    async def send_dtmf(self, digits: str) -> None:
+        """Presses keys at the caller's end, in order, with its own length and pauses of tones.
+
+        `digits` are of `0123456789*#ABCD`, checked, at least one. Raises `TransportError` where it
+        cannot.
+        """
+        raise TransportError(
+            f"the transport {type(self).__name__} cannot send keys (DTMF); use one of a telephone "
+            "line, or override send_dtmf in your transport"
+        )
 
     def notify(self, event: Any) -> None:
         """Gets every session event (see `antiphon.events`), e.g. to show transcripts; never

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .errors import SettingError, did_you_mean
 
@@ -22,6 +22,10 @@ class Endpointing:
     """Seconds to wait when the turn detector says that the user has not finished (3.0)."""
     mode: Literal["fixed", "adaptive"] | None = None
     """`adaptive` moves the delay between the two with the pauses that this user makes (`fixed`)."""
+
+    def __post_init__(self) -> None:
+        _not_negative(self, "min_delay", "max_delay")
+        _one_of(self, "mode", ("fixed", "adaptive"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,37 @@ class Interruption:
     false_interruption_timeout: float | None = None
     """Seconds after the end of the user's speech until it does (2.0)."""
 
+    def __post_init__(self) -> None:
+        _not_negative(self, "min_duration", "min_words", "false_interruption_timeout")
+        if isinstance(self.ignore_words, str):
+            raise SettingError(
+                f"Interruption(ignore_words={self.ignore_words!r}) is one text; give words: "
+                f"ignore_words=({self.ignore_words!r},)"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserTurnLimit:
+    """How long the user may speak before the agent cuts in. None: inherit, at last no limit.
+
+    Both count from the last time the agent was heard: several turns in a row that found no
+    answer count as one. What happens then is `Agent.on_user_turn_exceeded`.
+    """
+
+    max_words: int | None = None
+    """Words, interim ones included."""
+    max_duration: float | None = None
+    """Seconds of a turn, with the pauses in it."""
+
+    def __post_init__(self) -> None:
+        for name in ("max_words", "max_duration"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise SettingError(
+                    f"UserTurnLimit({name}={value!r}) allows no turn; give more than 0, or None "
+                    "for no limit"
+                )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnHandling:
@@ -53,10 +88,14 @@ class TurnHandling:
     """None: the STT's own turns, else a turn detector with VAD, else VAD, else manual."""
     preemptive_generation: bool | None = None
     """Start the LLM before the turn has surely ended (False)."""
+    user_turn_limit: UserTurnLimit | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "endpointing", _read(Endpointing, self.endpointing))
         object.__setattr__(self, "interruption", _read(Interruption, self.interruption))
+        object.__setattr__(self, "user_turn_limit", _read(UserTurnLimit, self.user_turn_limit))
+        _one_of(self, "turn_detection", get_args(TurnDetection))
+        _one_of(self, "preemptive_generation", (True, False))
 
     @classmethod
     def of(cls, value: TurnHandling | Mapping[str, Any] | None) -> TurnHandling:
@@ -79,6 +118,8 @@ class Turns:
     false_interruption_timeout: float = 2.0
     turn_detection: TurnDetection | None = None
     preemptive_generation: bool = False
+    max_words: int | None = None
+    max_duration: float | None = None
 
 
 def resolve(*layers: TurnHandling | None) -> Turns:
@@ -111,6 +152,8 @@ def resolve(*layers: TurnHandling | None) -> Turns:
         ),
         turn_detection=first(lambda t: t.turn_detection, base.turn_detection),
         preemptive_generation=first(lambda t: t.preemptive_generation, base.preemptive_generation),
+        max_words=first(lambda t: t.user_turn_limit.max_words, base.max_words),
+        max_duration=first(lambda t: t.user_turn_limit.max_duration, base.max_duration),
     )
 
 
@@ -131,3 +174,22 @@ def _read(kind: type[T], value: Any) -> T:
                 + did_you_mean(str(name), names)
             )
     return kind(**value)
+
+
+def _not_negative(options: object, *names: str) -> None:
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not value >= 0:
+            raise SettingError(
+                f"{type(options).__name__}({name}={value!r}) is below 0; give 0 or more"
+            )
+
+
+def _one_of(options: object, name: str, allowed: Sequence[Any]) -> None:
+    value = getattr(options, name)
+    if value is None or any(value is each or value == each for each in allowed):
+        return
+    raise SettingError(
+        f"{type(options).__name__}({name}={value!r}) is not one of "
+        f"{', '.join(map(repr, allowed))}" + did_you_mean(str(value), [str(a) for a in allowed])
+    )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import importlib.util
 import itertools
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from instant import (
     FRAME,
@@ -181,6 +183,19 @@ async def bare_loop(rounds: int) -> list[float]:
     return times
 
 
+def hour_of_talk(rounds: int) -> float:
+    """Seconds that an hour of scripted talk takes; with few rounds extrapolated from 3 minutes."""
+    path = Path(__file__).parents[1] / "core" / "testing" / "hour.py"
+    spec = importlib.util.spec_from_file_location("hour", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    minutes = 60 if rounds >= 500 else 3
+    began = time.perf_counter()
+    module.digest(minutes)
+    return (time.perf_counter() - began) * 60 / minutes
+
+
 def import_time(statement: str) -> float:
     """Seconds to run an import in a fresh process, the best of five."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
@@ -219,6 +234,7 @@ def measure(rounds: int) -> list[Row]:
         Row("tool returns an agent → first audio", statistics.median(heard) * 1000, floor, 0.5),
         Row("turns per core-second", rate, None, 2500, "/s", more_is_better=True),
         Row("turn 1000 against turn 10", growth, None, 1.05, "x"),
+        Row("virtual time: an hour of talk", hour_of_talk(rounds), None, 10.0, "s"),
     ]
 
 

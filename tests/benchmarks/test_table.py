@@ -29,5 +29,6 @@ def test_every_row_of_the_table_is_measured():
         "tool returns an agent → first audio",
         "turns per core-second",
         "turn 1000 against turn 10",
+        "virtual time: an hour of talk",
     ]
     assert all(float(row[44:].split()[0]) > 0 for row in rows)

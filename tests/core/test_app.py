@@ -422,7 +422,7 @@ async def test_the_report_is_json_with_history_turns_and_usage():
     report = make_report(session)
     await session.aclose()
     assert json.loads(json.dumps(report)) == report
-    assert report["version"] == 1
+    assert report["schema"] == "antiphon.session_report/1"
     assert [item["type"] for item in report["history"]] == ["agent_handoff", "message", "message"]
     answer = report["history"][2]
     assert (answer["role"], answer["text"], answer["agent_id"]) == ("assistant", "fine", "desk")

@@ -14,30 +14,36 @@ PROVIDERS = ROOT / "providers" / "antiphon_providers"
 MAX_LINES = 400
 
 FLOORS: dict[int, tuple[str, ...]] = {
-    0: ("_version", "audio", "clock", "errors", "given", "holding", "slot", "text"),
-    1: ("chat", "events", "listeners", "streams", "subprocesses", "tools"),
+    0: ("_version", "audio", "clock", "conn_options", "dtmf", "errors", "given", "holding", "instructions", "logs", "redaction", "slot", "text", "text_transforms"),
+    1: ("chat", "events", "listeners", "streams", "subprocesses", "timeline", "tools"),
     2: ("adapters", "llm", "stt", "transport", "tts", "turn_detector", "vad"),
     3: ("hookspecs", "model", "overriding", "provider", "registry", "settings"),
     4: (
         "agent",
+        "end_call",
         "handoffs",
+        "mcp",
         "nodes",
+        "room_options",
         "run_context",
         "scopes",
         "session_options",
         "slot_values",
         "speech",
         "task",
+        "tasks",
         "turn_handling",
     ),
     5: ("engine",),
-    6: ("built_slots", "session", "session_view"),
-    7: ("app", "transports"),
+    6: ("built_slots", "session", "session_runs", "session_view"),
+    7: ("app", "background", "transports"),
     8: ("__main__", "cli", "testing"),
 }
 """A module, or a package with all that is in it, imports from its own floor and those below."""
 
-UPWARD: dict[tuple[str, str], str] = {}
+UPWARD: dict[tuple[str, str], str] = {
+    ("session_runs", "testing.run_result"): "`session.run` gives what only tests ask for",
+}
 """Imports inside functions that go up, (importer, imported): the reason."""
 
 

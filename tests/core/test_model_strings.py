@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.errors import ConfigurationError, ModelStringError, SettingError
-from antiphon.model import Model, looks_secret, parse, variant_name
+from antiphon.model import Model, parse, variant_name
+from antiphon.redaction import looks_secret
 from antiphon.provider import SLOT_NAMES, Ref, Slot, SlotName
 
 

@@ -18,10 +18,12 @@ import antiphon
 import antiphon.app
 import antiphon.transports
 from antiphon import errors, events, testing, turn_handling
+from antiphon.app.session_report import report_schema
 from antiphon.cli.root import application
-from antiphon.engine.timeline import Timeline
 from antiphon.hookspecs import PluginHooks, ProviderHooks
 from antiphon.registry import Registry
+from antiphon.streams import Usage
+from antiphon.timeline import ModelCall, Timeline, ToolTime
 
 from .pages import ROOT
 
@@ -102,22 +104,28 @@ def test_events_and_their_fields_are_those_of_the_table() -> None:
 
 def test_every_time_of_a_timeline_has_an_entry() -> None:
     listed = entries(section(read("events.md"), "## The timeline of a turn"))
-    names = {field.name for field in dataclasses.fields(Timeline)} | {"endpoint_wait", "latency"}
-    assert names <= listed
+    names = {field.name for field in dataclasses.fields(Timeline)}
+    assert names | {"endpoint_wait", "llm_wait", "tts_wait", "latency"} <= listed
 
 
 @pytest.mark.parametrize(
-    "kind", [turn_handling.TurnHandling, turn_handling.Endpointing, turn_handling.Interruption]
+    "kind",
+    [
+        turn_handling.TurnHandling,
+        turn_handling.Endpointing,
+        turn_handling.Interruption,
+        turn_handling.UserTurnLimit,
+    ],
 )
 def test_every_field_of_turn_handling_has_an_entry(kind: Any) -> None:
-    page = read("agents-and-handoffs.md")
+    page = read("turns-and-interruption.md")
     table = re.search(rf"^\| `{kind.__name__}` \|.*?\n\n", page, re.M | re.S)
     assert table is not None
     assert entries(table[0]) - {kind.__name__} == {field.name for field in dataclasses.fields(kind)}
 
 
 def test_turn_handling_has_the_defaults_of_the_tables() -> None:
-    page = section(read("agents-and-handoffs.md"), "## Turns and interruptions")
+    page = read("turns-and-interruption.md")
     rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", page, re.M))
     turns = turn_handling.resolve()
     for name in ("min_delay", "max_delay", "min_duration", "false_interruption_timeout"):
@@ -195,7 +203,7 @@ def test_every_environment_variable_has_an_entry() -> None:
     used = {
         name
         for source in SOURCES
-        for name in re.findall(r"\bANTIPHON_[A-Z]+\b", source.read_text(encoding="utf-8"))
+        for name in re.findall(r"\bANTIPHON_[A-Z_]+\b", source.read_text(encoding="utf-8"))
     }
     assert used == entries(section(read("reference.md"), "## Environment"))
 
@@ -232,3 +240,18 @@ def test_every_page_is_in_the_index() -> None:
     linked = set(re.findall(r"\]\(([\w./-]+\.md)\)", read("README.md")))
     there = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")} - {"README.md"}
     assert there == linked
+
+
+def test_every_part_and_field_of_a_report_has_an_entry() -> None:
+    text = read("metrics.md")
+    for name, part in report_schema()["$defs"].items():
+        if name in ("ReportedTurn", "ReportedModelCall", "ReportedTool", "ReportedUsage"):
+            continue  # their fields are those of the classes that they are made from
+        assert set(part["properties"]) <= entries(text), name
+    assert set(report_schema()["properties"]) <= entries(text)
+
+
+def test_every_field_of_a_model_call_a_tool_and_usage_has_an_entry() -> None:
+    listed = entries(read("metrics.md"))
+    for kind in (ModelCall, ToolTime, Usage):
+        assert {field.name for field in dataclasses.fields(kind)} <= listed, kind

@@ -23,7 +23,13 @@ VENDORS = ("anthropic", "cartesia", "deepgram", "elevenlabs", "livekit", "ollama
 """Names that will be those of providers one day."""
 ORDINARY_WORDS = {"demo", "rules"}
 """Providers whose name is an English word: only what can be a model string is found."""
-ALLOWED_NAMES: dict[str, set[str]] = {}
+_MIGRATION = [CORE / "cli" / "migrate.py", *sorted((CORE / "cli" / "migrating").glob("*.py"))]
+# There `livekit` is the framework that programs come from, not a provider.
+ALLOWED_NAMES: dict[str, set[str]] = {
+    path.relative_to(CORE).as_posix(): {"livekit"}
+    for path in _MIGRATION
+    if "livekit" in path.read_text(encoding="utf-8")
+}
 """Files of core, by their path below core/antiphon, that may name something, and what."""
 
 CLOCKS = {"datetime", "random", "secrets", "time", "uuid"}

@@ -21,6 +21,13 @@ from antiphon import (
 from antiphon.events import ConversationItemAdded
 from antiphon.llm import LLM
 from antiphon.streams import Usage
+from antiphon.testing import (
+    AgentHandoffAssert,
+    ChatMessageAssert,
+    EventAssert,
+    RunResult,
+    mock_tools,
+)
 from antiphon.tts import TTS
 
 
@@ -78,3 +85,20 @@ async def plain(numbers: Sequence[int]) -> str:
 
 async def called() -> None:
     assert_type(await plain([1, 2]), str)
+
+
+async def a_test(session: AgentSession[MyInfo]) -> None:
+    assert_type(await session.run(user_input="hello", output_type=MyInfo), RunResult[MyInfo])
+    result = await session.run(user_input="hello", output_type=MyInfo)
+    assert_type(result.final_output, MyInfo)
+    plain = await session.run("hello")
+    assert_type(plain.expect.next_event(), EventAssert)
+    message = plain.expect.next_event(type="message")
+    assert_type(await message.judge("acme/model", intent="greets"), ChatMessageAssert)
+    assert_type(plain.expect[0], EventAssert)
+    assert_type(plain.expect[0:2].contains_message(role="assistant"), ChatMessageAssert)
+    handoff = plain.expect[1].is_agent_handoff(new_agent_type=Billing)
+    assert_type(handoff, AgentHandoffAssert)
+    assert_type(handoff.event().new_agent, Agent)
+    with mock_tools(Billing, {"note": lambda name: f"{name}!"}):
+        pass

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, overload
 
 from ..clock import new_id
 from ..errors import ConfigurationError, TransportError
+from ..logs import job_fields
 from .local_room import LocalRoom, Participant
 from .report import make_report
 
@@ -100,7 +101,7 @@ class JobContext:
                     "await session.start(agent=…, room=ctx.room) first"
                 )
             session = self.sessions[0]
-        return make_report(session)
+        return make_report(session, job=self)
 
     # For whoever runs the job
 
@@ -167,3 +168,4 @@ def get_job_context(*, required: bool = True) -> JobContext | None:
 def enter_job(job: JobContext) -> None:
     """Makes `job` the one of the running task and of the tasks that it starts."""
     _current.set(job)
+    job_fields.set(lambda: job.log_context_fields)

@@ -147,9 +147,10 @@ class ChatContext:
             position = index
         return position
 
-    def remove(self, item_id: str) -> ChatItem:
-        """Takes the item of that id out and returns it; raises `LookupError` when there is none."""
-        return self._items.take(self._known(item_id))
+    def remove(self, item: str | ChatItem) -> ChatItem:
+        """Takes an item out, given itself or its id, and returns it; raises `LookupError` when it
+        is not there."""
+        return self._items.take(self._known(item if isinstance(item, str) else item.id))
 
     def replace(self, item_id: str, item: ChatItem) -> None:
         """Puts `item` where the one of that id stands; raises `LookupError` when there is none."""
@@ -327,7 +328,12 @@ class ReadOnlyChatContext(ChatContext):
 
 
 def _is_instructions(item: ChatItem) -> bool:
-    return isinstance(item, ChatMessage) and item.role in ("system", "developer")
+    # The summary that a hand-off has brought along is no instruction: it is passed on.
+    return (
+        isinstance(item, ChatMessage)
+        and item.role in ("system", "developer")
+        and not (item.extra is not None and item.extra.get("summary"))
+    )
 
 
 def _is_empty(item: ChatItem) -> bool:

@@ -33,13 +33,13 @@ class Call:
         if event.error is not None:
             self.error = event.error
 
-    def take_report(self) -> None:
+    def take_report(self, job: LocalJob | None) -> None:
         """Makes the report, of a call that may have failed half-way."""
         from ..app.report import make_report
 
         if self._session is not None:
             try:
-                self.report = make_report(self._session)
+                self.report = make_report(self._session, job=job.context if job else None)
             except RuntimeError:
                 pass  # it never began
 
@@ -79,5 +79,5 @@ async def _run(prepare: Callable[[], Any], call: Call) -> None:
             job.context.shutdown("user_initiated", drain=False)
             await running
     finally:
-        call.take_report()
+        call.take_report(job)
         await default_registry().aclose()

@@ -116,7 +116,7 @@ def _rank(provider: Provider, needed: tuple[SlotName, ...]) -> tuple[int, int, s
 def _model(registry: Registry, provider: Provider, slot: SlotName) -> str | None:
     """The model string that stands for the provider in this slot; None when it cannot be used."""
     declared = provider.slots.get(slot)
-    if declared is None:
+    if declared is None or declared.wraps:
         return None
     name = provider.name
     if declared.default is None and declared.models:

@@ -16,7 +16,14 @@ class LogLevel(StrEnum):
     silent = "silent"
 
 
-def show_logs(level: LogLevel) -> None:
+class LogFormat(StrEnum):
+    """What a record looks like."""
+
+    text = "text"
+    json = "json"
+
+
+def show_logs(level: LogLevel, format: LogFormat = LogFormat.text) -> None:
     """Shows records of the logger `antiphon` on stderr, from `level` on; again: changes it."""
     logger = logging.getLogger("antiphon")
     for handler in logger.handlers:
@@ -25,23 +32,15 @@ def show_logs(level: LogLevel) -> None:
     if level is LogLevel.silent:
         logger.addHandler(logging.NullHandler())
         return
+    from ..logs import JsonFormatter, TextFormatter
+
     number = logging.getLevelNamesMapping()[level.upper()]
     handler = _Handler()
     handler.setLevel(number)
-    handler.addFilter(_add_fields)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s%(job_fields)s"))
+    handler.setFormatter(JsonFormatter() if format is LogFormat.json else TextFormatter())
     logger.addHandler(handler)
     logger.setLevel(number)
 
 
 class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
     """Ours: to be found again."""
-
-
-def _add_fields(record: logging.LogRecord) -> bool:
-    from ..app.job import get_job_context
-
-    job = get_job_context(required=False)
-    fields = {} if job is None else job.log_context_fields
-    record.job_fields = "".join(f" {name}={value!r}" for name, value in fields.items())
-    return True

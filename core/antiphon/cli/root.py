@@ -12,10 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import AntiphonError
-from .logs import LogLevel, show_logs
+from .logs import LogFormat, LogLevel, show_logs
 from .output import is_terminal, warn
 
-_GLOBAL = {"--traceback": 0, "--log-level": 1}
+_GLOBAL = {"--traceback": 0, "--log-level": 1, "--log-format": 1}
 """Options of every command, and how many values they take: understood behind its name as well."""
 
 
@@ -82,9 +82,9 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    from . import check, doctor, new, providers, setup, talk
+    from . import check, doctor, migrate, new, providers, report, setup, simulate, talk
 
-    for module in (talk, check, providers, doctor, setup):
+    for module in (talk, check, simulate, report, migrate, providers, doctor, setup):
         app.command()(getattr(module, module.__name__.rpartition(".")[2]))
     app.add_typer(new.app, name="new")
     _add_plugins(app)
@@ -103,12 +103,15 @@ def _root(
     log_level: Annotated[
         LogLevel, typer.Option("--log-level", help="How much of the log to show, on stderr.")
     ] = LogLevel.warning,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="Lines to read, or a JSON object a line.")
+    ] = LogFormat.text,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=lambda value: _version(value))
     ] = False,
 ) -> None:
     """Voice agents that listen, think, speak, use tools, and hand over to one another."""
-    show_logs(log_level)
+    show_logs(log_level, log_format)
 
 
 def _version(wanted: bool) -> None:

@@ -24,9 +24,11 @@ from ..events import (
     ErrorEvent,
     FunctionToolsExecuted,
     MetricsCollected,
+    ModelCallEnded,
     ReplySkipped,
     SpeechCreated,
     SpeechDiscarded,
+    ToolEnded,
     TranscriptDropped,
 )
 from .output import is_terminal
@@ -74,7 +76,7 @@ class Transcript:
             self._print(json.dumps(event_to_dict(event), ensure_ascii=False, default=str), "")
             return
         for text, style in self._lines(event):
-            self._print(f"[{event.at:5.2f}] {_plain(text)}", style)
+            self._print(f"[{event.at:5.2f}] {plain_line(text)}", style)
 
     def note(self, text: str) -> None:
         """Prints a remark that is no part of the conversation; as JSON, `{"event": "note", …}`."""
@@ -173,6 +175,10 @@ def event_to_dict(event: Any) -> dict[str, Any]:
         ]
     elif isinstance(event, MetricsCollected):
         out["turn"] = event.metrics.to_dict()
+    elif isinstance(event, ModelCallEnded):
+        out["call"] = event.call.to_dict()
+    elif isinstance(event, ToolEnded):
+        out["tool"] = event.tool.to_dict()
     elif isinstance(event, SpeechCreated | SpeechDiscarded):
         out["speech"] = event.speech_handle.id
         if isinstance(event, SpeechCreated):
@@ -217,6 +223,6 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _CUT else f"{text[: _CUT - 1]}…"
 
 
-def _plain(text: str) -> str:
+def plain_line(text: str) -> str:
     """One line without control characters: what is said may not move the cursor."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Literal
 
 from ..events import AgentFalseInterruption, TurnDecision
+from .alarm import Alarm
+from .warm_up import WarmUp
 
 if TYPE_CHECKING:
     from ..chat import ChatMessage
+    from ..timeline import Timeline
     from .conversation import Conversation
-    from .timeline import Timeline
     from .turns import Turns
 
 _EPSILON = 1e-6
@@ -27,24 +28,26 @@ class BargeIn:
         self._c = conversation
         self._turns = turns
         self._loop = conversation.loop
-        self._watch: asyncio.TimerHandle | None = None
-        self._resume: asyncio.TimerHandle | None = None
+        self._watch = Alarm(conversation, self._look)
+        self._resume = Alarm(conversation, self._resume_now)
+        self.warm_up = WarmUp(conversation, conversation.options.aec_warmup_duration)
         self._long_enough = False
         """This utterance has lasted for `min_duration`."""
         self._unanswered: list[tuple[ChatMessage, Timeline | None]] = []
         """Turns whose reply has given way to the words of the turn in progress."""
+        self._wordless = False
+        """The agent was cut short by a sound, and no words have followed yet."""
 
     # What happens
 
     def speech_began(self, at: float) -> None:
         """The VAD has heard the user begin."""
-        self._cancel_resume()
-        self._cancel_watch()
+        self._resume.cancel()
+        self._watch.cancel()
         self._long_enough = False
         self._look()
 
     def _look(self) -> None:
-        self._watch = None
         turns, settings = self._turns, self._c.turn_settings
         if not turns.user_speaking or turns.began is None:
             return
@@ -56,10 +59,12 @@ class BargeIn:
             return
         # The earliest moment at which it can have lasted long enough: no polling in between.
         target = max(turns.began + settings.min_duration, self._loop.time() + min(missing, _LEAST))
-        self._watch = self._loop.call_at(target, self._c.post, self._look)
+        self._watch.set(target)
 
     def _lasted(self) -> None:
         if not self._may_interrupt():
+            if self._in_warm_up and self.warm_up.ends is not None:
+                self._watch.set(max(self.warm_up.ends, self._loop.time() + _LEAST))
             return
         settings = self._c.turn_settings
         if not self._c.hearing.has_stt:
@@ -70,6 +75,7 @@ class BargeIn:
             if self._c.speaking.pause():
                 self._decide("pause", f"{settings.min_duration:g} s of speech over the agent's")
         elif settings.min_words == 0:
+            self._wordless = True
             self._interrupt(f"{settings.min_duration:g} s of speech over the agent's")
 
     def words_came(self, *, final: bool) -> None:
@@ -87,17 +93,28 @@ class BargeIn:
 
     def speech_ended(self, at: float) -> None:
         """The VAD has heard the user stop."""
-        self._cancel_watch()
+        self._watch.cancel()
         if self._c.speaking.paused:
             self._arm_resume(at)
 
     def finalised(self) -> None:
         """No further words are due for the last utterance."""
-        if self._c.speaking.paused and not self._turns.user_speaking:
+        if self._turns.user_speaking:
+            return
+        if self._c.speaking.paused:
             self._arm_resume(self._turns.last_voiced or self._loop.time())
+        if self._wordless and not self._turns.in_progress:
+            self._wordless = False
+            self._c.notify(AgentFalseInterruption(resumed=False, at=self._c.now()))
+
+    def key_pressed(self) -> None:
+        """The user has pressed a key: what is heard gives way, echo or not."""
+        if self._interruptible() or self._c.speaking.paused:
+            self._interrupt("the user presses a key")
 
     def turn_came(self) -> None:
         """The user's turn is committed: its reply answers what was yielded for it too."""
+        self._wordless = False
         unanswered, self._unanswered = self._unanswered, []
         for _, timeline in unanswered:
             if timeline is not None:
@@ -111,14 +128,11 @@ class BargeIn:
             self._c.user_turns.answer(message, timeline)
 
     def _arm_resume(self, spoken_until: float) -> None:
-        self._cancel_resume()
+        self._resume.cancel()
         at = spoken_until + self._c.turn_settings.false_interruption_timeout
-        self._resume = self._loop.call_at(
-            max(at, self._loop.time()), self._c.post, self._resume_now
-        )
+        self._resume.set(at)
 
     def _resume_now(self) -> None:
-        self._resume = None
         if not self._c.speaking.paused or self._turns.user_speaking:
             return
         if self._turns.final_due:
@@ -146,6 +160,16 @@ class BargeIn:
         return sum(1 for word in _WORD.findall(text.lower()) if word not in ignored)
 
     def _may_interrupt(self) -> bool:
+        """Whether the user's voice may stop what is heard."""
+        return self._interruptible() and not self._in_warm_up
+
+    @property
+    def _in_warm_up(self) -> bool:
+        """Whether the user's last voice may have been an echo."""
+        voiced = self._c.hearing.voiced_until
+        return self.warm_up.covers(self._loop.time() if voiced is None else voiced)
+
+    def _interruptible(self) -> bool:
         segment = self._c.speaking.current
         return (
             self._c.turn_settings.interruptions
@@ -155,7 +179,7 @@ class BargeIn:
         )
 
     def _interrupt(self, reason: str) -> None:
-        self._cancel_resume()
+        self._resume.cancel()
         self._decide("interrupt", reason)
         self._c.interrupting.for_user()
 
@@ -164,17 +188,7 @@ class BargeIn:
     def _decide(self, decision: Literal["pause", "resume", "interrupt"], reason: str) -> None:
         self._c.notify(TurnDecision(decision=decision, reason=reason, at=self._c.now()))
 
-    def _cancel_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-
-    def _cancel_resume(self) -> None:
-        if self._resume is not None:
-            self._resume.cancel()
-            self._resume = None
-
     def close(self) -> None:
         """Stops the timers."""
-        self._cancel_watch()
-        self._cancel_resume()
+        self._watch.cancel()
+        self._resume.cancel()

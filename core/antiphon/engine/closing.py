@@ -66,7 +66,8 @@ class Closing:
         self.reason = reason
         self.error = error
         self.drain = drain
-        self.exit_scope = self._c.switching.exit_scope
+        self.exit_scope = self._c.switching.level.exit_scope
+        self._c.task_frames.close()
         self._task = self._c.loop.create_task(self._run(), name="close")
 
     def caller_left(self, reason: str) -> None:
@@ -102,6 +103,7 @@ class Closing:
                 c.log.warning("%s did not stop within %g s", tool.get_name(), TOOLS)
         for name in await c.tasks.aclose(STREAMS, leave=running):
             c.log.warning("%s did not stop within %g s", name, STREAMS)
+        await c.tool_sets.aclose()
         if c.transport is not None:
             try:
                 async with asyncio.timeout(STREAMS * 5):
@@ -122,24 +124,33 @@ class Closing:
         if not self.drain:
             c.post(c.interrupting.everything)
         await self._hear_out()
-        hook = self._exit(c.agent)
-        if hook is not None:
-            done, _ = await asyncio.wait({hook}, timeout=ON_EXIT)
-            if not done:
-                c.log.warning("on_exit of %r took more than %g s", c.agent.id, ON_EXIT)
-                hook.cancel()
-            if self.exit_scope is not None:
-                self.exit_scope.is_open = False
-            self.drain = True
-            await self._until_idle(DRAIN, "what on_exit says")
-            await self._hear_out()
+        await self._leave(c.agent)
+        while c.task_frames.pop_at_close():
+            await self._leave(c.agent)
         c.post(self._trailing)
+
+    async def _leave(self, agent: Agent) -> None:
+        """Lets an agent say goodbye: `on_exit` runs, and what it says is played."""
+        c = self._c
+        hook = self._exit(agent)
+        if hook is None:
+            return
+        done, _ = await asyncio.wait({hook}, timeout=ON_EXIT)
+        if not done:
+            c.log.warning("on_exit of %r took more than %g s", agent.id, ON_EXIT)
+            hook.cancel()
+        if self.exit_scope is not None:
+            self.exit_scope.is_open = False
+        self.drain = True
+        await self._until_idle(DRAIN, "what on_exit says")
+        await self._hear_out()
 
     def _exit(self, agent: Agent) -> asyncio.Task[None] | None:
         """Runs `on_exit`, unless a switch that was under way has begun to."""
-        switching = self._c.switching
-        if switching.exit_task is not None or switching.exited:
-            return switching.exit_task
+        level = self._c.switching.level
+        if level.exit_task is not None or level.exited:
+            self.exit_scope = level.exit_scope
+            return level.exit_task
         if type(agent).on_exit is Agent.on_exit and "on_exit" not in vars(agent):
             return None
         self.exit_scope = scope = Scope("on_exit", agent)
@@ -148,7 +159,8 @@ class Closing:
     async def _hear_out(self) -> None:
         """Has the STT finalise what the user has said: it becomes a turn, recorded and no more."""
         c = self._c
-        if not c.turns.in_progress and (c.hearing.has_vad or not c.hearing.has_stt):
+        said = c.turns.in_progress or c.turns.unheard
+        if not said and (c.hearing.has_vad or not c.hearing.has_stt):
             return
         self._heard = c.loop.create_future()
         c.post(c.turns.commit_now)

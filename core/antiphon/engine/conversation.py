@@ -8,37 +8,51 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent
-from ..clock import Ids
-from ..errors import SessionClosed, SlotMissing
+from ..agent import Agent, lineage
+from ..clock import Ids, wall_time
+from ..errors import SessionClosed, SlotMissing, ToolError
 from ..events import (
     ErrorEvent,
     FunctionToolsExecuted,
 )
 from ..listeners import Listeners
+from ..logs import SessionFields
 from ..provider import SlotName
 from ..scopes import Scope, current_scope
 from ..session_options import SessionOptions
-from ..tools import Tool, collect_tools
+from ..tools import Tool
 from ..transport import Transport
 from ..turn_handling import Turns, resolve
 from .closing import Closing, Stage
+from .entering import Entering
 from .failures import Failures
+from .foreground import Foreground
 from .hearing import Hearing
 from .interrupting import Interrupting
+from .journal import Journal, session_id
+from .limits import Limits
+from .live_settings import LiveSettings
+from .keypad import Keypad
 from .mailbox import Mailbox
+from .model_calls import ModelCalls
+from .quiet import Quiet
+from .pacing import Pacing
 from .recording import Recorder
 from .replying import Replying
 from .requests import Requests
+from .rewriters import Rewriters
 from .runtime import NodeRuntime
 from .segments import Segments
-from .shown_context import all_tools
 from .slots import Builder, Slots
 from .speaking import Speaking
+from .speculating import Speculating
 from .states import States
+from .summarising import Summarising
 from .switching import Switching
+from .task_frames import TaskFrames
 from .tasks import TaskScope
 from .tool_calls import ToolCalls
+from .tool_sets import ToolSets
 from .transcripts import Transcripts
 from .turns import Turns as TurnTaking
 from .usage import UsageBook
@@ -47,6 +61,7 @@ from .voicing import Voicer
 
 if TYPE_CHECKING:
     from ..session import AgentSession
+    from .run_watch import RunWatch
 
 
 class Conversation:
@@ -70,26 +85,40 @@ class Conversation:
         self.log = logging.getLogger("antiphon.session")
         seed = options.seed
         self.ids = Ids(seed if seed is not None else getattr(self.loop, "seed", None))
+        self.id = session_id(self.loop, self.ids.prefix)
+        self.log_fields = SessionFields(self.id)
         self.started_at = self.loop.time()
-        self.agent = agent
         self.options = options
         self.listeners = listeners
         self.transport: Transport | None = None
         self.hears = False
         self.usage = UsageBook()
+        self.model_calls = ModelCalls(self)
+        self.journal = Journal(self)
         self._turn_settings: Turns | None = None
-        self._shared_tools = collect_tools(options.tools)
         self.sample_rate = 16000
         self.frame_ms = 20
         self._running = False
         self._idle_waiters: list[asyncio.Future[None]] = []
-        self.mailbox = Mailbox(settle=self._settle, deliver=self._deliver, failed=self._crashed)
+        self.run: RunWatch | None = None
+        """What a test waits for: see `session.run`."""
+        self.mailbox = Mailbox(
+            settle=self._settle,
+            deliver=self._deliver,
+            failed=self._crashed,
+            fields=self.log_fields,
+        )
         self.post = self.mailbox.post
         self.notify = self.mailbox.notify
         self.failures = Failures(self)
         self.report_error = self.failures.report
         self.unknown_event = self.failures.unknown
         self.tasks = TaskScope(self._task_failed)
+        self.tool_sets = ToolSets(self, options.tools)
+        self.limits = Limits(self)
+        self.live = LiveSettings(self)
+        self.quiet = Quiet(self)
+        self.foreground = Foreground(self)
         self.slots = Slots(registry, slots)
         self.runtime = NodeRuntime(self)
         self.states = States(self, options.user_away_timeout)
@@ -98,15 +127,27 @@ class Conversation:
         self.requests = Requests(self)
         self.segments = Segments(self)
         self.transcripts = Transcripts(self)
+        self.rewriters = Rewriters(self)
+        self.pacing = Pacing(self)
         self.user_turns = UserTurns(self)
         self.speaking = Speaking(self)
         self.voicer = Voicer(self)
         self.tool_calls = ToolCalls(self)
+        self.speculating = Speculating(self)
         self.replying = Replying(self)
-        self.switching = Switching(self)
+        self.switching = Switching(self, agent)
+        self.entering = Entering(self)
+        self.task_frames = TaskFrames(self)
+        self.summarising = Summarising(self)
         self.hearing = Hearing(self)
         self.turns = TurnTaking(self)
+        self.keypad = Keypad(self)
         self.closing = Closing(self)
+
+    @property
+    def agent(self) -> Agent:
+        """The active agent."""
+        return self.switching.stack[-1].agent
 
     # Time
 
@@ -126,7 +167,10 @@ class Conversation:
         self.switching.advance()
         self.speaking.advance()
         self.closing.advance()
+        self.quiet.advance()
         self.states.derive()
+        if self.run is not None:
+            self.run.look()
         if self._idle_waiters and (self.idle or self.closing_begun):
             waiters, self._idle_waiters = self._idle_waiters, []
             for waiter in waiters:
@@ -135,6 +179,7 @@ class Conversation:
 
     def _deliver(self, event: Any) -> None:
         # Listeners are outside of any tool or hook, whoever's doing they are told of.
+        self.journal.note(event)
         token = current_scope.set(None)
         failures = self.listeners.deliver(event)
         current_scope.reset(token)
@@ -172,22 +217,32 @@ class Conversation:
     def turn_settings(self) -> Turns:
         """Turn-taking as it holds for the active agent."""
         if self._turn_settings is None:
-            self._turn_settings = resolve(self.agent.turn_handling, self.options.turn_handling)
+            layers = [each.turn_handling for each in lineage(self.agent)]
+            self._turn_settings = resolve(*layers, self.options.turn_handling)
         return self._turn_settings
 
     def share_tools(self, tools: list[Any]) -> None:
         """Changes the tools that every agent has."""
-        shared = collect_tools(tools)
-        for tool in shared.values():
-            prepare = getattr(tool, "prepare", None)
-            if prepare is not None:
-                prepare()
-        self._shared_tools = shared
+        self.tool_sets.share(tools)
 
     @property
     def idle(self) -> bool:
         """Nobody speaks, thinks, switches or is still entering."""
         return self.speaking.idle and self.replying.idle and self.switching.idle
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more comes until somebody outside does something: `idle`, the user has said
+        nothing that is not answered yet, and no tool runs but for an agent that a task has
+        paused."""
+        return (
+            self.idle
+            and not self.turns.in_progress
+            and not self.switching.level.held_turns
+            and all(
+                self.switching.paused(call.step.agent) for call in self.tool_calls.running.values()
+            )
+        )
 
     async def next_idle(self) -> None:
         """Waits for the next moment at which that is so."""
@@ -197,7 +252,7 @@ class Conversation:
 
     def tools_of(self, agent: Agent) -> dict[str, Tool]:
         """What an agent may call: its own tools and the session's."""
-        return all_tools(agent, self._shared_tools)
+        return self.tool_sets.tools_of(agent)
 
     # Starting
 
@@ -205,10 +260,7 @@ class Conversation:
         """Loads the first agent's slots, connects the transport and activates the agent."""
         agent = self.agent
         self.switching.check(agent)
-        for tool in self._shared_tools.values():
-            prepare = getattr(tool, "prepare", None)
-            if prepare is not None:
-                prepare()
+        self.tool_sets.open_first(agent)
         hears = transport is not None and transport.capabilities.audio_in
         plays = transport is not None and transport.capabilities.audio_out
         self.slots.in_use = (
@@ -217,6 +269,7 @@ class Conversation:
             *(("stt", "vad", "turn_detector") if hears else ()),
         )
         await self.slots.load(agent)
+        await self.tool_sets.opened()
         if transport is not None:
             capabilities = transport.capabilities
             self.hears = hears
@@ -231,12 +284,14 @@ class Conversation:
         self.transport = transport
         self.speaking.attach(transport)
         self.started_at = self.loop.time()
+        self.journal.started_at = wall_time()
         self._running = True
+        self.limits.begin()
         self.post(self._begin, agent)
         if transport is not None:
             # It may fail: nobody is greeted before it is there.
             await transport.start(_Ears(self))
-        self.post(self.switching.enter, agent)
+        self.post(self.entering.enter, agent)
 
     def _begin(self, agent: Agent) -> None:
         self.activate(agent)
@@ -245,13 +300,18 @@ class Conversation:
     def activate(self, agent: Agent) -> None:
         """Makes an agent the active one."""
         agent._runtime = self.runtime
-        self.agent = agent
+        self.switching.level.agent = agent
+        self.tool_sets.open_for(agent)
+        self.live.activated(agent)
         self.retarget(agent)
 
     def retarget(self, agent: Agent) -> None:
         """The active agent, or what fills its slots, is another now."""
         self._turn_settings = None
+        self.log_fields.agent_id = agent.id
+        self.journal.agent(agent)
         self.hearing.retarget(agent)
+        self.post(self.turns.rules_changed)
 
     # Hooks
 
@@ -273,6 +333,10 @@ class Conversation:
         except SessionClosed as error:
             if not self.closing_begun:
                 self._hook_failed(scope, error)
+        except ToolError as error:
+            # A task that the hook awaited has given way, to another agent or to the end.
+            if not self.closing_begun and not self.switching.window_open:
+                self._hook_failed(scope, error)
         except Exception as error:
             self._hook_failed(scope, error)
         finally:
@@ -290,8 +354,10 @@ class Conversation:
     def stop_clocks(self) -> None:
         """Stops what would still move by itself."""
         self._running = False
+        self.limits.close()
         self.states.close()
         self.turns.close()
+        self.keypad.close()
         self.hearing.close()
         self.speaking.aclose()
 
@@ -309,7 +375,7 @@ class _Ears:
         self._c.post(self._c.user_turns.text, text)
 
     def dtmf(self, digit: str) -> None:
-        self._c.log.debug("dtmf %s", digit)
+        self._c.post(self._c.keypad.pressed, digit)
 
     def closed(self, reason: str) -> None:
         self._c.post(self._c.closing.caller_left, reason)

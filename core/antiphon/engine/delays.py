@@ -36,6 +36,11 @@ class Delays:
         self._paused = False
 
     @property
+    def unfinished(self) -> bool:
+        """The turn detector says that the user has not finished."""
+        return self._finished is False
+
+    @property
     def delay(self) -> float:
         """Seconds from the last voiced sample to the end of the turn."""
         settings = self._c.turn_settings
@@ -70,11 +75,14 @@ class Delays:
     def _answered(self, probability: float, finished: bool) -> None:
         self._task = None
         self._finished = finished
-        reason = (
-            f"the turn detector gives {probability:.2f}: "
-            f"the turn ends {self.delay:g} s after speech"
+        self._c.notify(
+            TurnDecision(
+                decision="wait",
+                reason=f"the turn detector gives {probability:.2f}: "
+                f"the turn ends {self.delay:g} s after speech",
+                at=self._c.now(),
+            )
         )
-        self._c.notify(TurnDecision(decision="wait", reason=reason, at=self._c.now()))
         self._on_judged()
 
     def forget(self) -> None:

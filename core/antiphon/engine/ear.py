@@ -10,12 +10,14 @@ from ..agent import Agent
 from ..audio import AudioFrame, Resampler
 from ..streams import Channel, Flush
 from ..stt import Vocabulary
+from ..timeline import ModelCall
 
 
 class Ear:
     """One STT stream, with the audio that it would be owed if it had to be opened again."""
 
     __slots__ = (
+        "_seconds_before",
         "agent",
         "channel",
         "finalised_until",
@@ -24,6 +26,7 @@ class Ear:
         "kept",
         "kept_seconds",
         "lost",
+        "model_call",
         "open",
         "origin",
         "resampler",
@@ -52,6 +55,9 @@ class Ear:
         """For a gated one: an utterance is being given to it."""
         self.resampler: Resampler | None = None
         self.task: asyncio.Task[None] | None = None
+        self._seconds_before = 0.0
+        self.model_call: ModelCall | None = None
+        """The record of its stream, once that is open."""
 
     def give(self, frame: AudioFrame) -> None:
         """Gives it a frame."""
@@ -67,8 +73,15 @@ class Ear:
             if frame.started_at >= since and frame.ended_at > self.finalised_until:
                 self.give(frame)
 
+    @property
+    def seconds(self) -> float:
+        """Of audio that it has been given, in all calls."""
+        now = 0.0 if self.origin is None else self.given_until - self.origin
+        return self._seconds_before + now
+
     def reopen(self) -> None:
         """Begins a new call, which has been given nothing."""
+        self._seconds_before = self.seconds
         self.channel = Channel()
         self.origin = None
         self.given_until = float("-inf")

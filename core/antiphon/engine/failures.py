@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..events import ErrorEvent
+from ..logs import error_text
 
 if TYPE_CHECKING:
     from .conversation import Conversation
-
-MAX_FAILURES = 3
-"""Unrecoverable errors of one kind in a row that close the session."""
 
 
 class Failures:
@@ -26,9 +24,9 @@ class Failures:
     ) -> None:
         """Tells of an error; too many unrecoverable ones of a kind close the session."""
         if recoverable:
-            self._c.log.info("%s: %s", source, error)
+            self._c.log.info("%s: %s", source, error_text(error))
         else:
-            self._c.log.warning("%s: %s", source, error)
+            self._c.log.warning("%s: %s", source, error_text(error))
         if self._c.closing.closed.done():
             return
         self._c.notify(
@@ -40,7 +38,7 @@ class Failures:
             return
         count = self._counts.get(source, 0) + 1
         self._counts[source] = count
-        if count >= MAX_FAILURES:
+        if count >= self._c.options.conn_options.max_unrecoverable_errors:
             self._c.closing.begin("error", error=error, drain=False)
 
     def unknown(self, slot: str, event: object) -> None:

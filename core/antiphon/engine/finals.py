@@ -113,6 +113,12 @@ class Finals:
 
     # Turns that did not wait for their final
 
+    def completes_late(self, reach: Reach) -> bool:
+        """Whether nothing more can come for the audio of that turn. The answer to an earlier
+        `Flush` may be late, too: it covers less."""
+        late = self.late
+        return late is None or reach.surely is None or reach.surely >= late.until - _EPSILON
+
     def belongs_to_late(self, reach: Reach, event: Final, *, silent_since_then: bool) -> bool:
         """Whether a final is about the audio of a turn that was committed without it."""
         late = self.late

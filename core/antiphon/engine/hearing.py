@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
 from ..audio import AudioFrame, Resampler, join, split, to_mono
-from ..errors import AntiphonError, AudioError, ProviderError, SlotMissing, TruncatedStream
+from ..errors import AntiphonError, AudioError, SlotMissing, TruncatedStream
 from ..nodes import ModelSettings
 from ..streams import FLUSH, Usage
 from ..stt import Final, STTEvent, Vocabulary
 from ..vad import VADEvent, VADStream
 from .ear import Ear
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
-from .retrying import RETRY_DELAYS
+from .retrying import retry_delay
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -234,6 +234,7 @@ class Hearing:
         self.ear = None
         if old is not None:
             self._close_ear(old)
+            self._c.post(self._c.turns.stt_left)
         if slot is None:
             return
         ear = Ear(agent, slot, self._vocabulary(agent, slot))
@@ -246,7 +247,7 @@ class Hearing:
             ear.open = ear.gated
             ear.give_kept()
             self._c.turns.stt_reopened()
-        ear.task = self._c.tasks.start(self._listen(ear), "stt")
+        ear.task = self._c.tasks.start(self._c.model_calls.stream(ear, self._listen), "stt")
 
     def _inherit(self, ear: Ear, old: Ear) -> None:
         """The audio that the old stream was owed is now owed to the new one."""
@@ -300,7 +301,7 @@ class Hearing:
             self._vad_stream = self._vad.stream(self._on_vad)
             self._c.turns.vad_changed(voiced_until)
 
-    async def _listen(self, ear: Ear) -> None:
+    async def _listen(self, ear: Ear) -> Exception | None:
         attempt = 0
         while True:
             stack = StreamStack()
@@ -309,26 +310,26 @@ class Hearing:
             try:
                 stream = await self._open(ear, stack)
                 if stream is None:
-                    return
+                    return None
                 async for event in stream:
                     heard = True
                     self._c.post(self._on_event, ear, event)
                 if ear.channel.closed:
-                    return
+                    return None
                 raise TruncatedStream("the stt stream ended while there was audio to come")
             except Exception as error:
                 if heard:
                     attempt = 0
-                retryable = isinstance(error, ProviderError) and error.retryable
-                if not retryable or attempt >= len(RETRY_DELAYS):
+                delay = retry_delay(self._c.options.conn_options.stt_conn_options, error, attempt)
+                if delay is None:
                     if not isinstance(error, AntiphonError):
                         self._c.log.error("the stt failed", exc_info=error)
                     self._c.post(self._gone, ear, error)
-                    return
+                    return error
                 self._c.post(self._c.report_error, error, "stt", True)
             finally:
                 await stack.aclose()
-            await asyncio.sleep(RETRY_DELAYS[attempt])
+            await asyncio.sleep(delay)
             attempt += 1
             self._reopen(ear)
 
@@ -355,10 +356,8 @@ class Hearing:
         self._c.turns.stt_reopened()
 
     def _on_event(self, ear: Ear, event: STTEvent) -> None:
-        if ear is not self.ear:
-            return
-        if isinstance(event, Usage):
-            self._c.usage.add(self._c.slots.label(ear.agent, "stt"), event)
+        self._c.model_calls.heard(ear, event)
+        if ear is not self.ear or isinstance(event, Usage):
             return
         end: float | None = None
         if isinstance(event, Final):

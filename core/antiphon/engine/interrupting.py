@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..agent import Agent
 from ..chat import ChatMessage
 from ..events import ReplySkipped, TurnDecision
 from ..scopes import Scope, current_scope
 from ..speech import SpeechHandle
 
 if TYPE_CHECKING:
+    from ..timeline import Timeline
     from .conversation import Conversation
-    from .timeline import Timeline
 
 
 class Interrupting:
@@ -60,8 +61,14 @@ class Interrupting:
 
     def everything(self) -> None:
         """The end: everything is cut, interruptible or not."""
-        for handle in self._handles():
+        for handle in self._handles(paused=True):
             self.cut(handle)
+
+    def of_agent(self, agent: Agent) -> None:
+        """What an agent says and thinks is cut."""
+        for handle in self._handles():
+            if handle.agent is agent:
+                self.cut(handle)
 
     def interrupt_speech(self, handle: SpeechHandle, *, force: bool) -> None:
         """User code stops one speech."""
@@ -70,17 +77,20 @@ class Interrupting:
     def _interrupt_one(self, handle: SpeechHandle) -> None:
         if handle.done():
             return
-        answers_turn = handle.source == "user_turn"
+        answers_turn = handle.source == "user_turn" or handle in self._c.user_turns.answering
         self.cut(handle)
         if answers_turn and not any(isinstance(i, ChatMessage) for i in handle.chat_items):
             self._c.notify(ReplySkipped(reason="the reply was interrupted", at=self._c.now()))
 
-    def _handles(self) -> list[SpeechHandle]:
+    def _handles(self, *, paused: bool = False) -> list[SpeechHandle]:
+        # A reply that waits for a task is not to be stopped by what is said to the task.
         handles: dict[SpeechHandle, None] = {}
         for segment in self._c.speaking.segments():
             handles[segment.handle] = None
-        for handle in self._c.replying.active:
-            handles[handle] = None
+        is_paused = self._c.switching.paused
+        for handle, reply in self._c.replying.active.items():
+            if paused or not is_paused(reply.agent):
+                handles[handle] = None
         return list(handles)
 
     def cut(self, handle: SpeechHandle) -> None:
@@ -111,6 +121,13 @@ class Interrupting:
             return (
                 f"the {scope} awaits a speech that is kept for agent {name!r}, who becomes active "
                 "only after it; leave out the `await`"
+            )
+        is_paused = self._c.switching.paused
+        if is_paused(handle.agent) and not is_paused(scope.agent):
+            paused = "?" if handle.agent is None else handle.agent.id
+            return (
+                f"the {scope} awaits a speech of agent {paused!r}, who is paused until the task "
+                f"{self._c.agent.id!r} ends; leave out the `await`"
             )
         between = self._between(handle, scope)
         if between is not None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from ..text import cut_at_word, word_boundaries
 from ..tts import TimedText
+from .rewriting import Rewriting
 
 CHARACTERS_PER_SECOND = 14.0
 """Of English speech at a usual pace (about 150 words a minute): used only where a TTS gives no word
-times and has not finished its audio, so that no better proportion is known."""
+times and has not finished its audio, and nothing that it has finished tells its own pace."""
 
 _REACH = 40
 """How many characters ahead a timed word is looked for in the text, at the least."""
@@ -40,13 +41,19 @@ class Heard:
 
 
 class Ledger:
-    """The account of one segment: generated, synthesised, played."""
+    """The account of one segment: generated, spoken, synthesised, played.
+
+    Spans and words lie in the spoken text: the generated one as the transforms have left it, which
+    is what the TTS is given. Only what was heard is told in terms of the generated text.
+    """
 
     __slots__ = (
         "_cursor",
         "_floor",
         "_linked",
         "_origin",
+        "_pace",
+        "_rewriting",
         "_spans",
         "_unfound",
         "_words",
@@ -55,9 +62,15 @@ class Ledger:
         "seconds",
     )
 
-    def __init__(self) -> None:
+    def __init__(
+        self, rewriting: Rewriting | None = None, *, pace: float = CHARACTERS_PER_SECOND
+    ) -> None:
+        """`pace`: characters a second that the voice is expected to speak."""
         self.generated = ""
         """All text so far."""
+        self._rewriting = rewriting
+        """What makes the spoken text; None: it is the generated one."""
+        self._pace = pace
         self.seconds = 0.0
         """All audio so far."""
         self.complete = False
@@ -74,6 +87,14 @@ class Ledger:
     def add_text(self, text: str) -> None:
         """More text has been generated."""
         self.generated += text
+        if self._rewriting is not None:
+            self._rewriting.push(text)
+
+    @property
+    def spoken(self) -> str:
+        """All text so far that the voice may have."""
+        rewriting = self._rewriting
+        return self.generated if rewriting is None else rewriting.text
 
     def add_audio(self, seconds: float) -> None:
         """More audio has been made."""
@@ -87,7 +108,7 @@ class Ledger:
         if not text:
             return
         self._end_span()
-        start = self.generated.find(text, self._cursor)
+        start = self.spoken.find(text, self._cursor)
         if start < 0:
             self._linked = False
             return
@@ -117,7 +138,7 @@ class Ledger:
         that is may follow after as many others as were not found before it, and one more.
         """
         end = floor + len(word) + _REACH + _SPOKEN_OUT * self._unfound
-        window = self.generated[floor:end]
+        window = self.spoken[floor:end]
         if word not in window:
             window, word = window.lower(), word.lower()
         start = window.find(word)
@@ -138,11 +159,13 @@ class Ledger:
         """All text has been voiced."""
         self._end_span()
         if self._spans and self._spans[-1].end is None:
-            self._spans[-1].end = len(self.generated)
+            self._spans[-1].end = len(self.spoken)
         self.complete = True
 
     def restart(self) -> int:
-        """The TTS failed and is called again: the position in the text from which it owes audio."""
+        """The TTS failed and is called again: the position in the spoken text from which it owes
+        audio."""
+        spoken = self.spoken
         self._end_span()
         position = 0
         # What the failed call has announced and not made is not going to be heard.
@@ -154,12 +177,12 @@ class Ledger:
                 position = max(position, span.end)
         if self._spans and not self._words and self._spans[-1].end is None:
             last = self._spans[-1]
-            guess = last.start + int((self.seconds - last.began) * CHARACTERS_PER_SECOND)
-            position = max(position, cut_at_word(self.generated, min(guess, len(self.generated))))
+            guess = last.start + int((self.seconds - last.began) * self._pace)
+            position = max(position, cut_at_word(spoken, min(guess, len(spoken))))
         if self._spans:
             last = self._spans[-1]
-            last.end = max(last.start, min(position, len(self.generated)))
-        while position < len(self.generated) and self.generated[position].isspace():
+            last.end = max(last.start, min(position, len(spoken)))
+        while position < len(spoken) and spoken[position].isspace():
             position += 1
         self._origin = self.seconds
         self._cursor = self._floor = position
@@ -187,21 +210,42 @@ class Ledger:
             known = begin >= span.began - 1e-6
         if known and self._linked:
             position = max(last, self._before(span))
-            return Heard(self._cut(self._past_punctuation(position)), False)
+            position = self._past_punctuation(position)
+            return self._heard(cut_at_word(self.spoken, position), estimated=False)
         share = self._proportion(span, seconds)
-        return Heard(self._cut_before_space(share, span.start), True)
+        return self._heard(self._cut_before_space(share, span.start), estimated=True)
+
+    @property
+    def pace(self) -> float | None:
+        """Characters a second that were spoken; None while that is not known, or too little."""
+        if not self.complete or self.seconds < 1.0:
+            return None
+        return len(self.spoken.strip()) / self.seconds
+
+    def next_word(self, seconds: float) -> float | None:
+        """When the word that is being heard then ends, or None when no times tell."""
+        for _, ended, _ in self._words:
+            if ended > seconds + 1e-6:
+                return ended
+        return None
 
     def all_text(self) -> Heard:
         """Everything generated so far, for a segment without a voice."""
         return Heard(self.generated, False)
 
+    def _heard(self, end: int, *, estimated: bool) -> Heard:
+        """What was heard, by where it ends in the spoken text."""
+        text, rewriting = self.generated, self._rewriting
+        if rewriting is None or not end:
+            return Heard(text[:end], estimated)
+        if rewriting.done and not rewriting.text[end:].strip():
+            return Heard(text, estimated)  # what follows was not to be spoken
+        position, certain = rewriting.source(end)
+        position = _past_punctuation(text, position)
+        return Heard(text[: cut_at_word(text, position)], estimated or not certain)
+
     def _past_punctuation(self, position: int) -> int:
-        text = self.generated
-        while (
-            position < len(text) and not text[position].isspace() and not text[position].isalnum()
-        ):
-            position += 1
-        return position
+        return _past_punctuation(self.spoken, position)
 
     def _before(self, span: _Span) -> int:
         position = 0
@@ -216,25 +260,30 @@ class Ledger:
         """A position in the text, the pause after each word counted as one character of it."""
         if not self._linked and self.complete:
             # A node changed the text: only the whole can be compared with the whole.
-            return (len(self.generated) + 1) * seconds / max(self.seconds, 1e-9)
+            return (len(self.spoken) + 1) * seconds / max(self.seconds, 1e-9)
         if span.ended is not None and span.end is not None:
             share = (seconds - span.began) / max(span.ended - span.began, 1e-9)
             return span.start + (span.end - span.start + 1) * min(share, 1.0)
-        length = (span.end if span.end is not None else len(self.generated)) - span.start
-        guess = (seconds - span.began) * CHARACTERS_PER_SECOND
+        length = (span.end if span.end is not None else len(self.spoken)) - span.start
+        guess = (seconds - span.began) * self._pace
         return span.start + min(length, guess)
 
-    def _cut_before_space(self, position: float, least: int) -> str:
-        """As `_cut`, but a word beyond `least` counts only when the space after it is past too."""
-        text, end = self.generated, cut_at_word(self.generated, int(position + 1e-6))
+    def _cut_before_space(self, position: float, least: int) -> int:
+        """The word boundary before; but a word beyond `least` counts only when the space after it
+        is past too."""
+        text = self.spoken
+        end = cut_at_word(text, int(position + 1e-6))
         spaced = text[end : end + 1].isspace() or end == len(text)
         if end > least and spaced and position + 1e-6 < end + 1:
             end = cut_at_word(text, end - 1)
-        return text[:end]
-
-    def _cut(self, position: int) -> str:
-        return self.generated[: cut_at_word(self.generated, position)]
+        return end
 
     def _end_span(self) -> None:
         if self._spans and self._spans[-1].ended is None:
             self._spans[-1].ended = self.seconds
+
+
+def _past_punctuation(text: str, position: int) -> int:
+    while position < len(text) and not text[position].isspace() and not text[position].isalnum():
+        position += 1
+    return position

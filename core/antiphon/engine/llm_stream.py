@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import ProviderError, TruncatedStream
 from ..llm import Finish, LLMEvent
 from .nodes import SlotStream
-from .retrying import RETRY_DELAYS
+from .retrying import retry_delay
 
 if TYPE_CHECKING:
     from ..agent import Agent
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from ..nodes import ModelSettings
     from ..tools import Tool
     from .conversation import Conversation
-
-STALL = 10.0
-"""Seconds without an event after which an LLM counts as stalled."""
 
 
 async def llm_events(
@@ -29,10 +26,12 @@ async def llm_events(
     tools: list[Tool],
     settings: ModelSettings,
 ) -> AsyncIterator[LLMEvent]:
-    """Asks the agent's LLM. A call that has given nothing yet is made again, up to three times."""
+    """Asks the agent's LLM. A call that has given nothing yet is made again, as `conn_options`
+    say."""
     slot = conversation.slots.need(agent, "llm")
-    overrides = conversation.slots.call_settings(slot, settings.overrides)
+    overrides = conversation.slots.call_settings(agent, "llm", settings.overrides)
     label = conversation.slots.label(agent, "llm")
+    options = conversation.options.conn_options.llm_conn_options
     attempt = 0
     while True:
         stream: SlotStream[LLMEvent] = SlotStream(
@@ -43,7 +42,7 @@ async def llm_events(
                 settings=overrides,
             ),
             what=label,
-            limit=STALL,
+            limit=options.timeout,
         )
         begun = finished = False
         try:
@@ -56,10 +55,11 @@ async def llm_events(
                 raise TruncatedStream(f"{label} ended its answer without an end marker")
             return
         except ProviderError as error:
-            if begun or not error.retryable or attempt >= len(RETRY_DELAYS):
+            delay = retry_delay(options, error, attempt)
+            if begun or delay is None:
                 raise
             conversation.post(conversation.report_error, error, "llm", True)
         finally:
             await stream.aclose()
-        await asyncio.sleep(RETRY_DELAYS[attempt])
+        await asyncio.sleep(delay)
         attempt += 1

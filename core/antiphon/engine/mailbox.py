@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..clock import cpu_time
+from ..logs import SessionFields, session_fields
 
 
 class Mailbox:
@@ -25,6 +26,7 @@ class Mailbox:
         "_deliver",
         "_delivering",
         "_failed",
+        "_fields",
         "_notices",
         "_settle",
         "spent",
@@ -36,7 +38,9 @@ class Mailbox:
         settle: Callable[[], None],
         deliver: Callable[[Any], None],
         failed: Callable[[BaseException], None],
+        fields: SessionFields | None = None,
     ) -> None:
+        """`fields`: what the log says of the session that the commands belong to."""
         self._commands: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._notices: deque[Any] = deque()
         self._busy = False
@@ -46,6 +50,7 @@ class Mailbox:
         self._settle = settle
         self._deliver = deliver
         self._failed = failed
+        self._fields = fields
 
     def post(self, handler: Callable[..., None], *args: Any) -> None:
         """Runs `handler(*args)` now, or after the command that is running."""
@@ -60,6 +65,13 @@ class Mailbox:
             self._drain()
 
     def _drain(self) -> None:
+        token = session_fields.set(self._fields)
+        try:
+            self._run()
+        finally:
+            session_fields.reset(token)
+
+    def _run(self) -> None:
         commands = self._commands
         self._busy = True
         began = cpu_time()

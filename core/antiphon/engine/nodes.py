@@ -15,6 +15,7 @@ from ..nodes import ModelSettings
 
 if TYPE_CHECKING:
     from ..streams import Stream
+    from .live_settings import Tracked
 
 T = TypeVar("T")
 CLOSE_BOUND = 1.0
@@ -109,6 +110,7 @@ class SlotStream(Generic[T]):
     __slots__ = (
         "_expired",
         "_limit",
+        "_live",
         "_loop",
         "_open",
         "_owed",
@@ -126,8 +128,10 @@ class SlotStream(Generic[T]):
         what: str,
         limit: float | None = None,
         owed: Callable[[], bool] | None = None,
+        live: Tracked | None = None,
     ) -> None:
         self._open = open
+        self._live = live
         self._stream: Any = None
         self._what = what
         self._limit = limit
@@ -152,6 +156,8 @@ class SlotStream(Generic[T]):
             if stack is not None:
                 stack.register(self)
             self._stream = self._open()
+            if self._live is not None:
+                self._live.opened(self._stream)
         if self._limit is None:
             return await self._stream.__anext__()  # type: ignore[no-any-return]
         self._since = self._loop.time()
@@ -185,6 +191,8 @@ class SlotStream(Generic[T]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._live is not None:
+            self._live.closed()
         stream, self._stream = self._stream, self._stream or _CLOSED
         if stream is not None and stream is not _CLOSED:
             self._stream = _CLOSED

@@ -42,6 +42,8 @@ class Recorder:
         notify: Callable[[Any], None],
     ) -> None:
         self.history = ChatContext.empty()
+        self.on_handoff: Callable[[AgentHandoff, Agent | None, Agent], None] | None = None
+        """Told of every switch, with the agents themselves."""
         self._ids = ids
         self._now = now
         self._notify = notify
@@ -73,17 +75,20 @@ class Recorder:
             new_agent_id=new.id,
         )
         self.add(item, new._chat_ctx)
+        if self.on_handoff is not None:
+            self.on_handoff(item, old, new)
         return item
 
-    def output(self, output: FunctionCallOutput, agent: Agent) -> None:
+    def output(self, output: FunctionCallOutput, agent: Agent, *, last: bool = False) -> None:
         """Records a tool's output: at the end of the history, right after its calls in the
-        context."""
+        context, or with `last` at the end there too. A context that has lost the call meanwhile
+        does not get the output: a vendor would refuse it."""
         output.created_at = self._now()
         context = agent._chat_ctx
         position = self._after_calls(context, output.call_id)
-        if position is None or position >= len(context):
+        if position is not None and (last or position >= len(context)):
             context.append(output)
-        else:
+        elif position is not None:
             context.items.insert(position, output)
         self.history.append(output)
         self._notify(ConversationItemAdded(item=output, at=self._now()))

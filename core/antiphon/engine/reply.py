@@ -14,7 +14,8 @@ from .segment import Segment
 from .steps import Step
 
 if TYPE_CHECKING:
-    from .timeline import Timeline
+    from ..timeline import Timeline
+    from .speculating import Speculation
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -40,5 +41,9 @@ class Reply:
     """The first one, until the LLM is asked."""
     unless_asked_since: int | None = None
     """For a late result: drop the reply when the LLM has been asked since."""
+    gives_way: bool = False
+    """Its agent is about to be left: it ends with the outputs of its tools."""
     entering: bool = False
     """It was asked for in `on_enter`."""
+    speculation: Speculation | None = None
+    """A run of the LLM that was begun before the turn had ended, until the LLM is asked."""

@@ -7,15 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
-from ..chat import (
-    ProviderNote,
-)
+from ..chat import ChatContext, ProviderNote
 from ..events import ReplySkipped
 from ..llm import Finish, LLMEvent, ProviderData, Reasoning, TextDelta, ToolCall, ToolChoice
 from ..nodes import ModelSettings
 from ..speech import SpeechHandle
 from ..streams import Usage
-from ..tools import ToolFlag, collect_tools
+from ..tools import Tool, ToolFlag, collect_tools
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
 from .reply import Reply
 from .segment import Segment
@@ -24,6 +22,7 @@ from .steps import Step, Verdict
 from .turn_hook import TurnHook, has_hook, is_cancelled
 
 if TYPE_CHECKING:
+    from ..timeline import Timeline
     from .conversation import Conversation
 
 
@@ -40,13 +39,16 @@ class Replying:
     @property
     def idle(self) -> bool:
         """Nobody thinks."""
-        return not self.active
+        return not self.active or all(
+            self._c.switching.paused(reply.agent) for reply in self.active.values()
+        )
 
     @property
     def thinking(self) -> bool:
         """An LLM or a tool is at work on a reply (not merely queued behind other speech)."""
         return any(
             reply.task is not None
+            and not self._c.switching.paused(reply.agent)
             and (reply.step is None or not reply.step.llm_done or bool(reply.step.calls))
             for reply in self.active.values()
         )
@@ -81,7 +83,7 @@ class Replying:
         reply.handle._agent = agent
         self.active[reply.handle] = reply
         if reply.timeline is None and reply.unless_asked_since is None:
-            reply.timeline = self._c.switching.answered_by(reply.handle, agent)
+            reply.timeline = self._c.entering.answered_by(reply.handle, agent)
         if reply.message is not None and has_hook(agent):
             reply.task = self._c.tasks.start(self._run(reply, hook=True), "reply")
             return
@@ -89,6 +91,8 @@ class Replying:
 
     def _queue_first(self, reply: Reply, on_granted: Any) -> None:
         assert reply.agent is not None
+        if reply.handle not in self.active:  # its own hook has interrupted it
+            return
         reply.segment = self._c.segments.new(
             reply.handle, reply.agent, on_granted=on_granted, timeline=reply.timeline
         )
@@ -102,6 +106,7 @@ class Replying:
 
     def _drop(self, reply: Reply) -> None:
         self.active.pop(reply.handle, None)
+        self._c.speculating.left(reply)
         if reply.segment is not None:
             self._c.speaking.cut(reply.segment)
 
@@ -113,6 +118,10 @@ class Replying:
         try:
             if hook:
                 if not await self.turn_hook.run(reply, agent):
+                    self._c.post(self._ended, reply, None)
+                    return
+                if self._c.user_turns.without_llm(agent):
+                    self._c.post(self._c.user_turns.skip_without_llm, None, agent)
                     self._c.post(self._ended, reply, None)
                     return
                 granted = asyncio.get_running_loop().create_future()
@@ -131,7 +140,8 @@ class Replying:
             self._c.post(self._ended, reply, None)
 
     async def _steps(self, reply: Reply, agent: Agent) -> None:
-        choice = reply.tool_choice if self._c.options.max_tool_steps else "none"
+        max_steps = self._c.limits.max_tool_steps(agent)
+        choice = reply.tool_choice if max_steps else "none"
         rounds = 0
         while True:
             step = self._open_step(reply, agent, choice)
@@ -149,16 +159,19 @@ class Replying:
                 return
             if verdict.handoff is not None:
                 self._c.post(self._c.switching.from_step, verdict.handoff, step)
+            if reply.gives_way:
+                return
+            leaving = verdict.handoff is not None or self._c.task_frames.leaving(agent)
             if not verdict.wants_reply:
-                if verdict.handoff is None and not step.segment.ledger.generated.strip():
+                if not leaving and not step.segment.ledger.generated.strip():
                     self._skip(verdict.silence)
                 return
-            if rounds >= self._c.options.max_tool_steps:
+            if rounds >= max_steps:
                 if not step.segment.ledger.generated.strip():
                     self._skip("the model calls tools that are off")
                 return
             rounds += 1
-            if verdict.handoff is not None or rounds >= self._c.options.max_tool_steps:
+            if leaving or rounds >= max_steps:
                 choice = "none"
             elif choice != "none":
                 choice = "auto"
@@ -168,13 +181,14 @@ class Replying:
         reply.segment = None
         id = self._c.ids.new("step")
         if segment is None:
+            self._c.post(self._c.entering.answered_by_step)
             segment = self._c.segments.new(reply.handle, agent, timeline=reply.timeline)
             self._c.post(self._c.speaking.enqueue, segment)
         segment.step_id = id
         if reply.tools is not None:
             tools = collect_tools(reply.tools)
         else:
-            tools = self._c.tools_of(agent)
+            tools = self._c.tool_calls.offered(agent)
         if reply.entering:
             tools = {
                 name: tool
@@ -194,35 +208,47 @@ class Replying:
         return step
 
     async def _ask(self, reply: Reply, step: Step, choice: ToolChoice) -> None:
-        agent, timeline = step.agent, reply.timeline
         stack = StreamStack()
         stream_stack.set(stack)
+        error: BaseException | None = None
         try:
             await self._c.speaking.settled()
             context = shown_context(self._c, reply, step)
             tools = [] if choice == "none" else list(step.tools.values())
-            settings = ModelSettings(
-                tool_choice=choice if tools else "none", overrides=reply.overrides
-            )
             self.requests += 1
-            if timeline is not None and timeline.llm_request is None:
-                timeline.llm_request = self._c.now()
-            stream: Any
-            if is_default(agent, "llm_node"):
-                stream = self._c.runtime.llm_stream(agent, context, tools, settings)
-                stack.register(stream)
-            else:
-                stream = await node_stream(
-                    call_node(agent, "llm_node", context.copy(), tools, settings=settings)
-                )
+            stream: Any = self._c.speculating.adopt(reply, step, context, tools)
+            if stream is None:
+                stream = await self._request(reply, step, context, tools, choice)
                 if stream is None:
                     return
-                stack.register(stream)
+            stack.register(stream)
             async for event in stream:
                 self._on_event(reply, step, event)
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
+            if step.model_call is not None:
+                self._c.post(self._c.model_calls.end, step.model_call, error)
             await stack.aclose()
             self._c.post(self._llm_ended, step)
+
+    async def _request(
+        self, reply: Reply, step: Step, context: ChatContext, tools: list[Tool], choice: ToolChoice
+    ) -> Any:
+        """Asks the LLM; its stream, or None from a node that wants to say nothing."""
+        agent, timeline = step.agent, reply.timeline
+        if timeline is not None and timeline.llm_request is None:
+            timeline.llm_request = self._c.now()
+        step.model_call = self._c.model_calls.begin(
+            "llm", agent, speech_id=reply.handle.id, timeline=timeline
+        )
+        settings = ModelSettings(tool_choice=choice if tools else "none", overrides=reply.overrides)
+        if is_default(agent, "llm_node"):
+            return self._c.runtime.llm_stream(agent, context, tools, settings)
+        return await node_stream(
+            call_node(agent, "llm_node", context.copy(), tools, settings=settings)
+        )
 
     def _on_event(self, reply: Reply, step: Step, event: str | LLMEvent) -> None:
         segment, timeline = step.segment, reply.timeline
@@ -231,14 +257,15 @@ class Replying:
         if isinstance(event, str):
             if not event:
                 return
-            if timeline is not None and timeline.llm_first_token is None:
-                timeline.llm_first_token = self._c.now()
+            self._answered(step, timeline)
             self._c.segments.add_words(segment, event)
         elif isinstance(event, ToolCall):
+            self._answered(step, timeline)
             segment.flush()
             self._c.post(self._c.tool_calls.begin, step, event)
         elif isinstance(event, Usage):
-            self._c.usage.add(self._c.slots.label(step.agent, "llm"), event)
+            assert step.model_call is not None
+            self._c.model_calls.used(step.model_call, event)
         elif isinstance(event, ProviderData):
             note = ProviderNote(
                 id=self._c.recorder.item_id(),
@@ -250,6 +277,12 @@ class Replying:
             step.agent._chat_ctx.append(note)
         elif not isinstance(event, Finish | Reasoning):
             self._c.unknown_event("llm", event)
+
+    def _answered(self, step: Step, timeline: Timeline | None) -> None:
+        if step.model_call is not None:
+            self._c.model_calls.answered(step.model_call)
+        if timeline is not None and timeline.llm_first_token is None:
+            timeline.llm_first_token = self._c.now()
 
     def _llm_ended(self, step: Step) -> None:
         step.llm_done = True
@@ -263,6 +296,7 @@ class Replying:
 
     def _ended(self, reply: Reply, error: BaseException | None) -> None:
         self.active.pop(reply.handle, None)
+        self._c.speculating.left(reply)
         if reply.segment is not None:
             self._c.speaking.cut(reply.segment)
         if error is not None:
@@ -287,6 +321,7 @@ class Replying:
     def interrupt(self, reply: Reply) -> None:
         """Stops a reply's thinking; its tools run on, detached."""
         self.active.pop(reply.handle, None)
+        self._c.speculating.left(reply)
         reply.handle._mark_interrupted()
         if reply.task is not None:
             with suppress(RuntimeError):
@@ -296,6 +331,11 @@ class Replying:
 
     def late_result(self, step: Step, verdict: Verdict) -> None:
         """The tools of an interrupted step have ended."""
+        if self._c.switching.paused(step.agent):
+            level = self._c.switching.level_of(step.agent)
+            assert level is not None
+            level.resumed.append((self.late_result, (step, verdict)))
+            return
         if step.agent is not self._c.agent or self._c.closing_begun:
             return
         if verdict.wants_reply:

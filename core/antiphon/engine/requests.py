@@ -64,6 +64,7 @@ class Requests:
             scope is not None
             and not scope.is_open
             and (scope.left or scope.agent is not self._c.agent)
+            and not (not scope.left and self._c.switching.paused(scope.agent))
         ):
             discard(self._c, handle, f"agent {scope.agent.id!r} has been left")
             return
@@ -71,12 +72,25 @@ class Requests:
             discard(self._c, handle, "the caller has gone")
             return
         self.announce(handle)
-        if scope is not None and scope.is_open:
+        if scope is not None and self._c.switching.paused(scope.agent):
+            level = self._c.switching.level_of(scope.agent)
+            assert level is not None
+            level.resumed.append((self._resume, (handle, start, scope.agent)))
+        elif scope is not None and scope.is_open:
             start(scope.agent)
         elif self._c.switching.window_open:
-            self._c.switching.held.append((handle, start))
+            self._c.switching.level.held.append((handle, start))
         else:
             start(self._c.agent)
+
+    def _resume(self, handle: SpeechHandle, start: Callable[[Agent], None], agent: Agent) -> None:
+        """The agent that asked for it is active again."""
+        if handle.done():
+            return
+        if self._c.closing_begun:
+            discard(self._c, handle, "the session closed before its agent was active")
+        else:
+            start(agent)
 
     def reply_late(self, requests: int, *, last: bool) -> None:
         """A result came after its reply had been interrupted: answer it when the floor is free.

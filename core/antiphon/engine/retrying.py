@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from ..conn_options import APIConnectOptions
+from ..errors import ProviderError
 
-RETRY_DELAYS: Final = (0.1, 2.0)
-"""Seconds before the second and the third try."""
+
+def retry_delay(options: APIConnectOptions, error: BaseException, attempt: int) -> float | None:
+    """Seconds until the next call after the failed one number `attempt` (from 0); None: no more."""
+    if not isinstance(error, ProviderError) or not error.retryable:
+        return None
+    return options.delay(attempt, error.retry_after)

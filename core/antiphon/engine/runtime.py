@@ -16,10 +16,11 @@ from ..tools import Tool
 from ..tts import TTSEvent
 from .llm_stream import llm_events
 from .nodes import SlotStream
-from .voicing import STALL
 
 if TYPE_CHECKING:
+    from ..scopes import Scope
     from ..session import AgentSession
+    from ..task import AgentTask
     from .conversation import Conversation
 
 
@@ -39,9 +40,11 @@ class NodeRuntime:
     ) -> AsyncIterator[STTEvent]:
         """The events of the stt slot."""
         slot = self._c.slots.need(agent, "stt")
-        overrides = self._c.slots.call_settings(slot, settings.overrides)
+        given = settings.overrides
         return SlotStream(
-            lambda: slot.transcribe(audio, overrides), what=self._c.slots.label(agent, "stt")
+            lambda: slot.transcribe(audio, self._c.slots.call_settings(agent, "stt", given)),
+            what=self._c.slots.label(agent, "stt"),
+            live=self._c.live.track("stt", slot, agent),
         )
 
     def llm_stream(
@@ -55,20 +58,34 @@ class NodeRuntime:
     ) -> AsyncIterator[TTSEvent]:
         """The events of the tts slot."""
         slot = self._c.slots.need(agent, "tts")
-        overrides = self._c.slots.call_settings(slot, settings.overrides)
+        given = settings.overrides
         segment = self._c.voicer.segment_of_task()
         return SlotStream(
-            lambda: slot.synthesize(text, overrides),
+            lambda: slot.synthesize(text, self._c.slots.call_settings(agent, "tts", given)),
             what=self._c.slots.label(agent, "tts"),
-            limit=STALL,
-            owed=None if segment is None else lambda: segment.text_done,
+            limit=self._c.options.conn_options.tts_conn_options.timeout,
+            owed=None if segment is None else lambda: segment.spoken_done,
+            live=self._c.live.track("tts", slot, agent),
         )
+
+    async def run_task(self, task: AgentTask[Any], scope: Scope) -> None:
+        """Leads a task to its end, for the tool or hook that awaits it."""
+        await self._c.task_frames.run(task, scope)
+
+    def task_completed(self, task: AgentTask[Any]) -> None:
+        """A task that is in the session is complete; may be called from a tool's thread."""
+        self._c.session._on_loop(lambda: self._c.post(self._c.task_frames.completed, task))
+
+    async def tools_changed(self, agent: Agent) -> None:
+        """An agent's tools have been changed: waits for the set-up of its new sets."""
+        await self._c.tool_sets.changed(agent)
 
     async def slots_changed(self, agent: Agent) -> None:
         """An agent's slots have been changed: build what is new, and use it from the next call
         on."""
-        self._c.slots.changed(agent)
+        self._c.slots.retune(agent)
         self._c.slots.resolve_all(agent)
         await self._c.slots.load_late(agent)
         if agent is self._c.agent:
             self._c.post(self._c.retarget, agent)
+            await self._c.live.reconfigure(agent)

@@ -7,19 +7,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..audio import AudioFrame, Resampler
 from ..chat import ChatMessage
 from ..transport import Played
 from ..tts import Audio
-from .ledger import Ledger
+from .ledger import CHARACTERS_PER_SECOND, Ledger
 from .recording import Place
+from .rewriting import Rewriting
 
 if TYPE_CHECKING:
     from ..agent import Agent
     from ..speech import SpeechHandle
-    from .timeline import Timeline
+    from ..timeline import ModelCall, Timeline
     from .transcripts import Transcript
 
 READ_AHEAD = 5.0
@@ -75,10 +76,16 @@ class Segment:
         "handle",
         "id",
         "ledger",
+        "model_call",
+        "overrides",
         "place",
         "pushed",
         "reader",
+        "ready_audio",
         "record",
+        "rewriters",
+        "rewriting",
+        "shown",
         "state",
         "step_id",
         "task",
@@ -102,6 +109,9 @@ class Segment:
         on_granted: Callable[[], None] | None = None,
         timeline: Timeline | None = None,
         step_id: str | None = None,
+        rewriting: Rewriting | None = None,
+        pace: float = CHARACTERS_PER_SECOND,
+        ready_audio: bool = False,
     ) -> None:
         self.id = id
         self.handle = handle
@@ -109,13 +119,25 @@ class Segment:
         self.voiced = voiced
         """False where there is no TTS or nobody to play audio to: text counts as heard when it
         comes."""
+        self.ready_audio = ready_audio
+        """The user's own audio is played in place of a voice."""
         self.record = record
         self.step_id = step_id
         self.timeline = timeline
+        self.model_call: ModelCall | None = None
+        """The record of its TTS call, once there is one."""
+        self.shown: str | None = None
+        """What people have been shown of it by now; None while nobody asks."""
         self.transcript: Transcript | None = None
         """The text as people are shown it, for an agent with a node of its own."""
         self.state = SegmentState.QUEUED
-        self.ledger = Ledger()
+        self.rewriting = rewriting
+        """What is done to the words before the voice gets them; None: nothing."""
+        self.rewriters: list[asyncio.Task[None]] = []
+        """Functions of the user's that do it."""
+        self.overrides: dict[str, Any] | None = None
+        """Settings for the call of its TTS."""
+        self.ledger = Ledger(rewriting, pace=pace)
         self.text_done = False
         self.audio_done = False
         self.flushes = 0
@@ -167,7 +189,7 @@ class Segment:
 
     def stop(self) -> None:
         """Ends its voicing and wakes whoever waits for its end."""
-        for task in (self.task, self.reader):
+        for task in (self.task, self.reader, *self.rewriters):
             if task is not None and not task.done():
                 task.cancel()
         self._frames.clear()
@@ -187,13 +209,22 @@ class Segment:
 
     def flush(self) -> None:
         """Nothing follows for a while: speak what is there."""
+        if self.rewriting is not None:
+            self.rewriting.flush()
         self.flushes += 1
         self.wake_source()
 
     def end_text(self) -> None:
         """No more words will come."""
         self.text_done = True
+        if self.rewriting is not None:
+            self.rewriting.end()
         self.wake_source()
+
+    @property
+    def spoken_done(self) -> bool:
+        """Whether the voice has all the words it will get."""
+        return self.text_done and (self.rewriting is None or self.rewriting.done)
 
     def wake_source(self) -> None:
         """Wakes the reader of the text."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..agent import Agent
+from ..agent import Agent, lineage
 from ..chat import ChatMessage
+from ..given import NOT_GIVEN
 from ..speech import SpeechHandle
-from .ledger import Heard
-from .segment import Segment
-from .timeline import Timeline
+from ..timeline import Timeline
+from .ledger import CHARACTERS_PER_SECOND, Heard
+from .rewriting import Rewriting
+from .segment import Segment, SegmentState
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -21,6 +23,8 @@ class Segments:
 
     def __init__(self, conversation: Conversation) -> None:
         self._c = conversation
+        self._paces: dict[str, float] = {}
+        """Characters a second that the voice of an agent has been heard to speak, by its id."""
 
     def new(
         self,
@@ -38,30 +42,54 @@ class Segments:
             or self._c.slots.get(agent, "tts") is not None
             or type(agent).tts_node is not Agent.tts_node
         )
+        voiced = has_voice and self._c.speaking.transport is not None
+        transforms = self._transforms(agent) if voiced and not ready_audio else ()
         return Segment(
             self._c.ids.new("segment"),
             handle=handle,
             agent=agent,
-            voiced=has_voice and self._c.speaking.transport is not None,
+            voiced=voiced,
             sample_rate=self._c.sample_rate,
             frame_ms=self._c.frame_ms,
             record=record,
             on_granted=on_granted,
             timeline=timeline,
+            rewriting=Rewriting(transforms) if transforms else None,
+            pace=self._paces.get(agent.id, CHARACTERS_PER_SECOND),
+            ready_audio=ready_audio,
         )
+
+    def _transforms(self, agent: Agent) -> tuple[Any, ...]:
+        """What is done to the words of an agent: its own list, or else the session's."""
+        for each in lineage(agent):
+            if each._tts_text_transforms is not NOT_GIVEN:
+                return each._tts_text_transforms
+        return self._c.options.tts_text_transforms
 
     def add_words(
         self, segment: Segment, text: str, overrides: dict[str, Any] | None = None
     ) -> None:
         """More words for a segment; the first ones start its voice."""
+        rewriting = segment.rewriting
+        if rewriting is not None and rewriting.own and not segment.rewriters:
+            self._c.rewriters.start(segment)
+        segment.overrides = overrides
         segment.add_text(text)
         self._c.transcripts.feed(segment, text)
         if not segment.voiced:
             self._c.post(self._c.speaking.on_text, segment)
-        elif segment.task is None and text.strip():
-            if segment.timeline is not None and segment.timeline.first_sentence is None:
-                segment.timeline.first_sentence = self._c.now()
-            self._c.voicer.start(segment, overrides)
+        elif segment.task is None:
+            self.give_voice(segment)
+
+    def give_voice(self, segment: Segment) -> None:
+        """Starts the voice of a segment that has something to say by now."""
+        if segment.task is not None or segment.state is SegmentState.DONE:
+            return
+        if not segment.ledger.spoken.strip():
+            return
+        if segment.timeline is not None and segment.timeline.first_sentence is None:
+            segment.timeline.first_sentence = self._c.now()
+        self._c.voicer.start(segment, segment.overrides)
 
     def end_words(self, segment: Segment) -> None:
         """A segment has all its words."""
@@ -70,6 +98,14 @@ class Segments:
         if not segment.voiced:
             self._c.speaking.on_text(segment)
         elif segment.task is None:
+            self.end_unvoiced(segment)
+
+    def end_unvoiced(self, segment: Segment) -> None:
+        """A segment without a voice so far may have all its words: it begins now, or never."""
+        if segment.task is not None or not segment.spoken_done:
+            return
+        self.give_voice(segment)
+        if segment.task is None:
             segment.end_audio()
             segment.ledger.finish()
             self._c.speaking.on_audio(segment)
@@ -77,6 +113,7 @@ class Segments:
     def on_started(self, segment: Segment) -> None:
         """The first audio, or text, of a segment goes out."""
         segment.began_at = self._c.now()
+        self._c.pacing.look(segment)
         if segment.place is None:
             segment.place = self._c.recorder.keep_place(segment.agent)
         timeline = segment.timeline
@@ -85,6 +122,9 @@ class Segments:
 
     def on_done(self, segment: Segment, heard: Heard, *, interrupted: bool) -> None:
         """A segment is over: record what was heard of it."""
+        pace = None if segment.ready_audio else segment.ledger.pace
+        if pace is not None:
+            self._paces[segment.agent.id] = pace
         generated = segment.ledger.generated.strip()
         cut_short = heard.text.strip() != generated
         if interrupted:
@@ -106,6 +146,9 @@ class Segments:
             message.generated_text = generated
             message.estimated = heard.estimated
             self._c.transcripts.complete(segment, message)
+        self._c.pacing.done(
+            segment, heard, interrupted=interrupted and (cut_short or not segment.text_done)
+        )
         if message is not None or early is not None:
             place = segment.place or self._c.recorder.keep_place(segment.agent)
             self._c.recorder.settle(message, early, place, segment.agent)
@@ -113,7 +156,7 @@ class Segments:
             segment.handle.chat_items.append(message)
         self.check_done(segment.handle)
         if not interrupted:
-            self._c.switching.on_spoken()
+            self._c.entering.on_spoken()
 
     def check_done(self, handle: SpeechHandle) -> None:
         """Finishes a handle of which nothing is left to generate or to play."""

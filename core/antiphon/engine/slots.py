@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
+from ..agent import lineage
 from ..clock import real_time
 from ..errors import AntiphonError, ProviderError, SlotMissing
 from ..model import Model
@@ -42,12 +43,18 @@ class Builder(Protocol):
 
     def call_settings(self, slot: Any, overrides: Mapping[str, Any]) -> Mapping[str, Any]: ...
 
+    def origin(self, slot: Any) -> Any: ...
+
 
 class _Filled:
-    __slots__ = ("label", "object", "provider", "works")
+    __slots__ = ("label", "live", "object", "provider", "works")
 
-    def __init__(self, object: Any, label: str, provider: str) -> None:
+    def __init__(
+        self, object: Any, label: str, provider: str, live: Mapping[str, Any] | None = None
+    ) -> None:
         self.object = object
+        self.live = live or {}
+        """Settings that have changed since it was built, for this session."""
         self.label = label
         self.provider = provider
         self.works = _has_work(object)
@@ -75,7 +82,7 @@ class Slots:
 
     def changed(self, agent: Agent) -> None:
         """Forgets what was resolved for an agent whose slots have been changed."""
-        self._by_agent.pop(agent, None)
+        self._by_agent.clear()  # tasks inherit from the agent that awaits them
 
     def get(self, agent: Agent, slot: SlotName) -> Any:
         """The built slot, or None when the agent has none."""
@@ -111,13 +118,51 @@ class Slots:
         filled = self._resolve(agent, slot)
         return "none" if filled is None else filled.provider
 
-    def call_settings(self, built: Any, overrides: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def call_settings(
+        self, agent: Agent, slot: SlotName, overrides: Mapping[str, Any]
+    ) -> Mapping[str, Any] | None:
         """Settings for one call, checked against the provider's declaration where there is one."""
-        if not overrides:
+        filled = self._resolve(agent, slot)
+        if filled is None or not (overrides or filled.live):
             return None
+        overrides = {**filled.live, **overrides}
         if self._registry is None:
             return overrides
-        return self._registry.call_settings(built, overrides)
+        return self._registry.call_settings(filled.object, overrides)
+
+    def built_settings(self, built: Any) -> Mapping[str, Any]:
+        """The settings that a slot was built with, as a call would get them."""
+        return {} if self._registry is None else self._registry.call_settings(built, {})
+
+    def live(self, agent: Agent, slot: SlotName) -> Mapping[str, Any]:
+        """The settings of a slot that have changed since it was built, for this agent."""
+        filled = self._resolve(agent, slot)
+        return {} if filled is None else filled.live
+
+    def retune(self, agent: Agent) -> None:
+        """An agent's slots have been changed. Where only live settings differ from what it has, the
+        built slot stays, and takes them on from its next call."""
+        before = self._by_agent.get(agent, {})
+        self.changed(agent)
+        for slot, filled in before.items():
+            value = self._value(agent, slot)
+            if filled is None or not isinstance(value, str | Model):
+                continue
+            if (slot, value) in self._filled or self._registry is None:
+                continue
+            if type(filled.object).reconfigure is BuiltSlot.reconfigure:
+                continue
+            origin = self._registry.origin(filled.object)
+            if origin is None:
+                continue
+            from ..registry.live import live_changes
+
+            (wanted,) = self._registry.check(value, slot)
+            live = live_changes(origin, wanted)
+            if live is not None:
+                label = value if isinstance(value, str) else value.string
+                tuned = _Filled(filled.object, label, filled.provider, live)
+                self._filled[slot, value] = tuned
 
     def _resolve(self, agent: Agent, slot: SlotName) -> _Filled | None:
         resolved = self._by_agent.get(agent)
@@ -125,12 +170,17 @@ class Slots:
             resolved = self._by_agent[agent] = {}
         elif slot in resolved:
             return resolved[slot]
-        value = agent._slots[slot] if slot in agent._slots else self._session.get(slot)
-        if self._override is not None and not (value is None and slot in agent._slots):
-            value = self._override(slot, value)
+        value = self._value(agent, slot)
         filled = None if value is None else self._fill(value, slot)
         resolved[slot] = filled
         return filled
+
+    def _value(self, agent: Agent, slot: SlotName) -> Any:
+        giver = next((each for each in lineage(agent) if slot in each._slots), None)
+        value = self._session.get(slot) if giver is None else giver._slots[slot]
+        if self._override is not None and not (value is None and giver is not None):
+            value = self._override(slot, value)
+        return value
 
     def resolve_all(self, agent: Agent) -> None:
         """Builds all slots of an agent, and its tools. Raises `ConfigurationError` and its kind."""

@@ -114,6 +114,8 @@ class Speaking:
             return
         if segment.state is SegmentState.GRANTED and segment.ledger.generated:
             self._begin(segment)
+        elif segment.state is SegmentState.PLAYING:
+            self._c.pacing.look(segment)
         if segment.text_done:
             self._finish(segment)
 
@@ -167,6 +169,8 @@ class Speaking:
         segment, transport = self.current, self.transport
         if segment is None or transport is None or self.paused:
             return
+        if segment.shown is None:
+            self._c.pacing.look(segment)
         if segment.has_audio or not segment.audio_done:
             self._pump()
             return
@@ -211,6 +215,7 @@ class Speaking:
         else:
             transport.pause()
         segment.halts()
+        self._c.pacing.halt()
         return True
 
     def resume(self) -> None:
@@ -222,6 +227,7 @@ class Speaking:
             self.transport.resume()
         if self.current is not None:
             self.current.runs()
+        self._c.pacing.go_on()
         self._pump()
 
     def cut(self, segment: Segment) -> None:
@@ -293,6 +299,7 @@ class Speaking:
     def aclose(self) -> None:
         """Stops the timers."""
         self._cancel_timer()
+        self._c.pacing.close()
         for entry in self._settling.values():
             entry.timer.cancel()
         self._settling.clear()

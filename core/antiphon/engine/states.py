@@ -20,6 +20,8 @@ class States:
         self._away: asyncio.TimerHandle | None = None
         self.agent: AgentState = "initializing"
         self.user: UserState = "listening"
+        self.spoke_since: float | None = None
+        """When the user began to speak in the turn that is in progress."""
 
     def derive(self) -> None:
         """Tells when the agent has begun to do something else."""
@@ -33,10 +35,15 @@ class States:
             return
         old, self.agent = self.agent, state
         self._c.notify(AgentStateChanged(old_state=old, new_state=state, at=self._c.now()))
+        if "speaking" in (old, state):
+            self._c.turns.agent_speaks(state == "speaking")
         self._watch_away()
 
     def user_speaks(self, speaking: bool) -> None:
         """The user's voice has begun or ended."""
+        if speaking and self.spoke_since is None:
+            began = self._c.turns.began if self._c.hearing.has_vad else None
+            self.spoke_since = self._c.now() if began is None else self._c.since_start(began)
         self.set_user("speaking" if speaking else "listening")
 
     def set_user(self, state: UserState) -> None:
@@ -47,6 +54,13 @@ class States:
         self._c.notify(UserStateChanged(old_state=old, new_state=state, at=self._c.now()))
         self._watch_away()
 
+    def user_acts(self) -> None:
+        """The user is there, whatever the voice does: has pressed a key."""
+        if self.user == "away":
+            self.set_user("listening")
+        else:
+            self._watch_away()
+
     def _watch_away(self) -> None:
         if self._away is not None:
             self._away.cancel()
@@ -56,7 +70,8 @@ class States:
             self._away = self._c.loop.call_later(self._away_after, self._c.post, self._go_away)
 
     def _go_away(self) -> None:
-        if self._c.tool_calls.running:
+        paused = self._c.switching.paused
+        if any(not paused(call.step.agent) for call in self._c.tool_calls.running.values()):
             # The user waits for one that runs on although its reply was interrupted.
             self._watch_away()
         else:

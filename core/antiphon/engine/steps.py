@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
-from ..chat import FunctionCall
+from ..chat import FunctionCall, ImageContent
 from ..handoffs import Handoff
 from ..scopes import Scope
-from ..tools import Tool
+from ..tools import FunctionTool, Tool
 
 if TYPE_CHECKING:
     from ..speech import SpeechHandle
+    from ..timeline import ModelCall, Timeline
     from .segment import Segment
-    from .timeline import Timeline
 
 
 @dataclass(slots=True)
@@ -26,12 +26,22 @@ class Outcome:
     is_error: bool = False
     wants_reply: bool = True
     handoff: Handoff | None = None
+    images: tuple[ImageContent, ...] = ()
+    """Pictures that it returned: an output holds text only, so they follow as a message."""
 
 
 class Call:
     """One call of a step."""
 
-    __slots__ = ("cancel_on_interruption", "item", "outcome", "scope", "step", "task")
+    __slots__ = (
+        "cancel_on_interruption",
+        "item",
+        "outcome",
+        "scope",
+        "step",
+        "task",
+        "tool",
+    )
 
     def __init__(self, step: Step, item: FunctionCall) -> None:
         self.step = step
@@ -39,6 +49,8 @@ class Call:
         self.outcome: Outcome | None = None
         self.scope: Scope | None = None
         self.task: asyncio.Task[Any] | None = None
+        self.tool: FunctionTool[Any, Any] | None = None
+        """What it runs, once that has begun."""
         self.cancel_on_interruption = False
 
 
@@ -53,6 +65,7 @@ class Step:
         "handle",
         "id",
         "llm_done",
+        "model_call",
         "segment",
         "timeline",
         "tools",
@@ -80,6 +93,8 @@ class Step:
         self.timeline = timeline
         self.calls: list[Call] = []
         self.llm_done = False
+        self.model_call: ModelCall | None = None
+        """The record of it, once the LLM is asked."""
         self.detached = False
         """An interruption has let the reply go on without it."""
         self.concluded = False

@@ -14,12 +14,25 @@ from .steps import Step
 if TYPE_CHECKING:
     from ..speech import SpeechHandle
     from .conversation import Conversation
+    from .frame import Frame
+    from .summarising import Summary
 
 
 class Switch:
     """One change of the active agent, asked for and not done yet. Awaiting it waits for its end."""
 
-    __slots__ = ("_c", "_waiters", "choice", "done", "error", "handle", "new", "step")
+    __slots__ = (
+        "_c",
+        "_waiters",
+        "back",
+        "choice",
+        "done",
+        "error",
+        "handle",
+        "new",
+        "step",
+        "summary",
+    )
 
     def __init__(
         self,
@@ -29,12 +42,17 @@ class Switch:
         choice: ContextChoice | None = None,
         handle: SpeechHandle | None = None,
         step: Step | None = None,
+        back: Frame | None = None,
     ) -> None:
         self._c = conversation
         self.new = new
         self.choice = choice
         self.handle = handle
         self.step = step
+        self.summary: Summary | None = None
+        """The one that the new agent is shown, when that is what it is to be shown."""
+        self.back = back
+        """The task that ends with it, when it gives the floor back to whoever awaits that."""
         self.done = False
         self.error: BaseException | None = None
         self._waiters: list[asyncio.Future[None]] = []

@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING, Any
 from ..agent import Agent
 from ..chat import ChatMessage, FunctionCall, FunctionCallOutput
 from ..errors import StopResponse, ToolError, did_you_mean
-from ..events import FunctionToolsExecuted
+from ..events import FunctionToolsExecuted, ToolEnded
 from ..llm import ToolCall
 from ..run_context import RunContext
 from ..scopes import Scope, current_scope
-from ..tools import FunctionTool
-from .outcomes import read_outcome
+from ..timeline import ToolTime
+from ..tools import FunctionTool, Tool
+from .cancelling import with_cancel
+from .outcomes import describe_images, picture_message, read_outcome
+from .stand_ins import StandIns, entered
 from .steps import Call, Outcome, Step, Verdict
 from .threads import in_thread
-from .timeline import ToolTime
+from .tool_run import Run
 
 if TYPE_CHECKING:
-    from ..speech import SpeechHandle
     from .conversation import Conversation
 
 INTERNAL = "an internal error occurred"
@@ -38,8 +40,14 @@ class ToolCalls:
         self._c = conversation
         self.running: dict[str, Call] = {}
         """Calls without a recorded output, by the id of their item."""
+        self.stand_ins = StandIns()
         self._confirming: set[str] = set()
         """Tools of which a second call at once has been questioned."""
+
+    def offered(self, agent: Agent) -> dict[str, Tool]:
+        """What an LLM may call in the next step."""
+        tools = self._c.tools_of(agent)
+        return with_cancel(tools, self.running.values(), agent) if self.running else tools
 
     # Starting
 
@@ -85,9 +93,18 @@ class ToolCalls:
             self._finished(call, problem or Outcome("", is_error=True))
             return
         assert isinstance(tool, FunctionTool)
+        if entered:
+            tool = self.stand_ins.instead_of(tool, step.agent, step.tools)
+        call.tool = tool
         call.cancel_on_interruption = tool.cancel_on_interruption
         call.scope = Scope("tool", step.agent, name=tool.name, handle=step.handle)
         call.task = self._c.tasks.start(self._run(call, tool, kwargs), f"tool {tool.name}")
+        call.task.add_done_callback(lambda task: self._ended(call, task))
+
+    def _ended(self, call: Call, task: asyncio.Task[Any]) -> None:
+        # One that is cancelled before its first step never comes to say so itself.
+        if call.outcome is None and task.cancelled():
+            self._c.post(self._finished, call, _cancelled())
 
     def _duplicate(self, tool: FunctionTool[Any, Any], step: Step) -> Outcome | None:
         """What stands against a call while another of the same tool runs, by its `on_duplicate`."""
@@ -140,29 +157,31 @@ class ToolCalls:
         step, scope = call.step, call.scope
         assert scope is not None
         current_scope.set(scope)
-        time: ToolTime | None = None
+        time = ToolTime(
+            tool.name,
+            self._c.now(),
+            call_id=call.item.call_id,
+            agent_id=step.agent.id,
+            speech_id=step.handle.id,
+            turn=None if step.timeline is None else step.timeline.turn,
+            is_error=True,
+        )
         if step.timeline is not None:
-            time = ToolTime(tool.name, self._c.now())
             step.timeline.tools.append(time)
         try:
             outcome = await self._outcome(call, tool, kwargs)
+            time.is_error = outcome.is_error
         except asyncio.CancelledError as error:
             assert call.task is not None
             if not call.task.cancelling():  # the tool itself, or what it awaited, was at fault
                 outcome = self._unexpected(tool, error)
             else:
-                self._c.post(
-                    self._finished,
-                    call,
-                    Outcome(
-                        "the tool was cancelled before it ended", is_error=True, wants_reply=False
-                    ),
-                )
+                self._c.post(self._finished, call, _cancelled())
                 raise
         finally:
             scope.is_open = False
-            if time is not None:
-                time.ended = self._c.now()
+            time.ended = self._c.now()
+            self._c.notify(ToolEnded(tool=time, at=time.ended))
         self._c.post(self._finished, call, outcome)
 
     async def _outcome(
@@ -174,10 +193,11 @@ class ToolCalls:
                 session=self._c.session,
                 speech_handle=call.step.handle,
                 function_call=call.item,
-                run=_Run(self._c, call),
+                run=Run(self._c, call),
             )
+        timeout = self._c.limits.tool_timeout(call.step.agent, tool)
         try:
-            async with asyncio.timeout(tool.timeout):
+            async with asyncio.timeout(timeout) as limit:
                 if tool.is_async:
                     value = await tool.call(kwargs, context)
                 else:
@@ -190,9 +210,9 @@ class ToolCalls:
         except ToolError as error:
             return Outcome(error.message, is_error=True)
         except TimeoutError as error:
-            if tool.timeout is None:
+            if timeout is None or not limit.expired():
                 return self._unexpected(tool, error)
-            return Outcome(f"the tool gave no result within {tool.timeout:g} s", is_error=True)
+            return Outcome(f"the tool gave no result within {timeout:g} s", is_error=True)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # e.g. `pytest.fail`: the call must get its output
@@ -207,6 +227,10 @@ class ToolCalls:
 
     def _finished(self, call: Call, outcome: Outcome) -> None:
         if call.outcome is None:
+            if outcome.images:
+                llm = self._c.slots.get(call.step.agent, "llm")
+                describe_images(outcome, seen=llm is not None and llm.capabilities.images)
+            outcome.output = self._c.limits.cut(outcome.output)
             call.outcome = outcome
         self.check(call.step)
 
@@ -222,6 +246,13 @@ class ToolCalls:
             step.concluded = True
             return
         verdict = self.conclude(step)
+        self._c.foreground.after(
+            step.calls[0], self._late, step, verdict, self._c.replying.requests
+        )
+
+    def _late(self, step: Step, verdict: Verdict, requests: int) -> None:
+        if verdict.handoff is None and requests != self._c.replying.requests:
+            return  # while another tool had the foreground, the LLM was asked, and has seen it
         self._c.replying.late_result(step, verdict)
 
     def conclude(self, step: Step) -> Verdict:
@@ -291,11 +322,19 @@ class ToolCalls:
         call.outcome = Outcome(why, is_error=True)
 
     def _record(self, step: Step, outputs: list[FunctionCallOutput]) -> None:
+        shown: list[ChatMessage] = []
+        after_task = any(call.scope is not None and call.scope.led_task for call in step.calls)
         for call, output in zip(step.calls, outputs, strict=True):
             if self.running.pop(call.item.id, None) is None:
                 continue
-            self._c.recorder.output(output, step.agent)
+            self._c.recorder.output(output, step.agent, last=after_task)
             step.handle.chat_items.append(output)
+            if call.outcome is not None and call.outcome.images:
+                id = self._c.recorder.item_id()
+                shown.append(picture_message(call, call.outcome.images, id))
+        for message in shown:  # an output stands right behind its call
+            self._c.recorder.add(message, step.agent._chat_ctx)
+            step.handle.chat_items.append(message)
 
     def detach(self, step: Step) -> None:
         """An interruption: the tools run on without the reply, those marked so are cancelled."""
@@ -320,12 +359,15 @@ class ToolCalls:
         for call in list(self.running.values()):
             self.running.pop(call.item.id)
             call.step.concluded = True
+            outcome = call.outcome
+            if outcome is None or outcome.handoff is not None:
+                outcome = Outcome(why, is_error=True)
             output = FunctionCallOutput(
                 id=self._c.recorder.item_id(),
                 call_id=call.item.call_id,
                 name=call.item.name,
-                output=why,
-                is_error=True,
+                output=outcome.output,
+                is_error=outcome.is_error,
             )
             self._c.recorder.output(output, call.step.agent)
             if call.task is not None and not call.task.done():
@@ -334,17 +376,5 @@ class ToolCalls:
         return tasks
 
 
-class _Run:
-    """What a `RunContext` asks of the engine."""
-
-    __slots__ = ("_c", "_call")
-
-    def __init__(self, conversation: Conversation, call: Call) -> None:
-        self._c = conversation
-        self._call = call
-
-    def speak_progress(self, text: str) -> SpeechHandle:
-        return self._c.session.say(text)
-
-    async def step_played(self) -> None:
-        await self._call.step.segment.played_out()
+def _cancelled() -> Outcome:
+    return Outcome("the tool was cancelled before it ended", is_error=True, wants_reply=False)

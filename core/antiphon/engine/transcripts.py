@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..chat import ChatMessage
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class Transcript:
     """What the node makes of one segment's words."""
 
-    __slots__ = ("channel", "done", "message", "text")
+    __slots__ = ("channel", "done", "message", "text", "then")
 
     def __init__(self) -> None:
         self.channel: Channel[str] = Channel()
@@ -26,6 +27,8 @@ class Transcript:
         self.done = False
         self.message: ChatMessage | None = None
         """The item to complete, when it was recorded before the node had ended."""
+        self.then: Callable[[], None] | None = None
+        """What waits for the end of the node."""
 
 
 class Transcripts:
@@ -75,6 +78,8 @@ class Transcripts:
         if message is not None:
             self._show(message, transcript)
             self._c.recorder.updated(message, segment.agent._chat_ctx)
+        if transcript.then is not None:
+            transcript.then()
 
     def complete(self, segment: Segment, message: ChatMessage) -> None:
         """Puts the shown text on an item that is being recorded, now or when the node ends."""
@@ -89,9 +94,23 @@ class Transcripts:
 
     @staticmethod
     def _show(message: ChatMessage, transcript: Transcript) -> None:
-        text = transcript.text.strip()
-        heard, generated = message.text_content, message.generated_text or ""
-        if heard != generated and generated:
-            # The node may have changed every word: what was heard of it is its share of the text.
-            text = text[: cut_at_word(text, len(text) * len(heard) // len(generated))]
-        message.display_text = text
+        message.display_text = _share(
+            transcript.text.strip(), message.text_content, message.generated_text or ""
+        )
+
+    @staticmethod
+    def shown(segment: Segment, heard: str) -> str:
+        """What people are shown for the part of a segment's words that was heard."""
+        if segment.transcript is None:
+            return heard
+        return _share(segment.transcript.text.strip(), heard, segment.ledger.generated.strip())
+
+
+def _share(text: str, heard: str, generated: str) -> str:
+    """The part of a node's text for the part of the generated one that was heard."""
+    if heard == generated or not generated:
+        return text
+    if generated.startswith(text):
+        return text[: len(heard)]
+    # The node may have changed every word: what was heard of it is its share of the text.
+    return text[: cut_at_word(text, len(text) * len(heard) // len(generated))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal
 
@@ -17,10 +16,11 @@ from ..stt import (
     STTEvent,
     TurnResumed,
 )
-from ..turn_handling import TurnDetection
 from ..vad import VADEvent
+from .alarm import Alarm
 from .barge_in import BargeIn
-from .delays import Delays
+from .endpoint import Endpoint
+from .turn_limits import TurnLimits
 from .words import FINAL_BOUND, Words
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 WORDS_BOUND = 10.0
 """Seconds after its start of speech in which an STT that gives no interim words gives some."""
-_EPSILON = 1e-6
 
 
 class Voice(Enum):
@@ -52,13 +51,15 @@ class Turns:
         self._vad_end: float | None = None
         self.committing = False
         """Committed by hand, as soon as the final has come."""
-        self._endpoint: asyncio.TimerHandle | None = None
-        self._deadline: asyncio.TimerHandle | None = None
-        self._delays = Delays(conversation, self._consider)
+        self._deadline = Alarm(conversation, self._final_overdue)
+        self._held = ""
+        """The last segment that had to wait for the user."""
         self._answered_until: float | None = None
         """The end of the voice of the last turn: going on soon after it means it was a pause."""
         self._words = Words(conversation, self)
+        self._endpoint = Endpoint(conversation, self, self._words)
         self.barge_in = BargeIn(conversation, self)
+        self.limits = TurnLimits(conversation, self)
 
     # What others ask
 
@@ -83,6 +84,13 @@ class Turns:
         return self.voice is Voice.SPEAKING or self._words.due or bool(self._words.text)
 
     @property
+    def unheard(self) -> bool:
+        """No final covers the last that was voiced: after a commit by hand in mid-speech the voice
+        goes on without a new beginning."""
+        voiced = self._c.hearing.voiced_until
+        return self._c.hearing.has_stt and voiced is not None and not self._words.covers(voiced)
+
+    @property
     def quiet(self) -> bool:
         """Nobody speaks, and no words are due: audio need not be kept for long."""
         return self.voice is Voice.SILENT and not self.final_due
@@ -94,43 +102,38 @@ class Turns:
 
     def holds(self, segment: Segment) -> bool:
         """Whether a segment must wait with its first audio, because the user has the floor."""
-        return self.in_progress and segment.handle.allow_interruptions
+        if not self.in_progress or not segment.handle.allow_interruptions:
+            return False
+        if segment.id != self._held:
+            self._held = segment.id
+            self._decide("hold", "the user has not finished")
+        return True
 
-    @property
-    def mode(self) -> TurnDetection:
-        """How turns end now: as set, else the best that the slots allow."""
-        settings = self._c.turn_settings
-        if settings.turn_detection is not None:
-            return settings.turn_detection
-        agent, slots = self._c.agent, self._c.slots
-        stt = slots.get(agent, "stt")
-        if stt is not None and stt.capabilities.end_of_turn:
-            return "stt"
-        if self._c.hearing.has_vad:
-            if slots.get(agent, "turn_detector") is not None:
-                return "turn_detector"
-            return "vad"
-        return "stt" if stt is not None else "manual"
+    def agent_speaks(self, speaking: bool) -> None:
+        """The agent's voice is heard, or no longer."""
+        self.barge_in.warm_up.agent_speaks(speaking)
+        self.limits.agent_speaks()
 
     # What comes in
 
     def on_vad(self, event: VADEvent) -> None:
         """Speech has begun or ended."""
         if event.type == "speech_started":
+            self._c.speculating.cancel()
             self._note_pause(event.at)
             self.voice = Voice.SPEAKING
             self.began = event.at
             self._words.expect()
-            self._cancel_endpoint()
-            self._delays.forget()
-            self._cancel_deadline()
+            self._endpoint.forget()
+            self._deadline.cancel()
             self._c.hearing.utterance_began()
             self._c.states.user_speaks(True)
+            self.limits.voice_began(event.at)
             self.barge_in.speech_began(event.at)
         elif self.voice is Voice.SPEAKING:
             self._voice_ended(event.at)
             self.barge_in.speech_ended(event.at)
-            self._consider()
+            self._endpoint.consider()
 
     def _note_pause(self, at: float) -> None:
         """The user speaks: after a pause in the turn in progress, or in one that seemed to be
@@ -141,7 +144,7 @@ class Turns:
             unheard = bool(timelines) and timelines[-1].first_audio is None
             before = self._answered_until if unheard else None
         if before is not None and at - before <= self._c.turn_settings.max_delay:
-            self._delays.went_on(at - before)
+            self._endpoint.delays.went_on(at - before)
         self._answered_until = None
 
     def vad_changed(self, voiced_until: float | None) -> None:
@@ -151,7 +154,7 @@ class Turns:
             at = voiced_until if voiced_until is not None else self._loop.time()
             self._voice_ended(at, flush=False)
             self.barge_in.speech_ended(at)
-            self._consider()
+            self._endpoint.consider()
 
     def _voice_ended(self, at: float, *, flush: bool = True) -> None:
         self.voice = Voice.SILENT
@@ -160,7 +163,7 @@ class Turns:
         self._words.voice_ended(at)
         self._c.states.user_speaks(False)
         if self._words.due:
-            if flush and self.mode != "stt":
+            if flush and self._endpoint.mode != "stt":
                 self._words.flush()
             self._wait_for_final(at + self._c.turn_settings.min_delay)
 
@@ -173,22 +176,26 @@ class Turns:
         elif isinstance(event, SpeechStarted):
             self._on_stt_speech()
         elif isinstance(event, EndOfTurn):
-            if self.mode == "stt":
+            if self._endpoint.mode == "stt":
                 self._on_end_of_turn()
-        elif isinstance(event, EagerEndOfTurn | TurnResumed):
-            return
+        elif isinstance(event, EagerEndOfTurn):
+            if self._c.speculating.enabled and self._endpoint.mode != "manual":
+                self._c.speculating.likely_end(event.text)
+        elif isinstance(event, TurnResumed):
+            self._c.speculating.cancel()
         else:
             self._c.unknown_event("stt", event)
 
     def _on_stt_speech(self) -> None:
         if self._c.hearing.has_vad:
             return
+        self._c.speculating.cancel()
         self._words.due = True
         self.began = self._loop.time()
-        self._cancel_endpoint()
-        self._delays.forget()
-        self._cancel_deadline()
+        self._endpoint.forget()
+        self._deadline.cancel()
         self._c.states.user_speaks(True)
+        self.limits.voice_began(self.began)
         stt = self._c.slots.get(self._c.agent, "stt")
         interim = stt is None or stt.capabilities.interim
         # It may come to nothing: a noise, of which the STT says no more.
@@ -197,31 +204,41 @@ class Turns:
     def _on_partial(self, event: Partial) -> None:
         if not self._words.on_partial(event):
             return
+        self._c.speculating.words_came(self._words.text)
         if not self._c.hearing.has_vad:
             self._c.states.user_speaks(True)
-            self._cancel_endpoint()
+            self._endpoint.postpone()
+            self.last_voiced = self._loop.time()
         if self.voice is Voice.SILENT and not self.committing:
             if self.last_voiced is None or not self._c.hearing.has_vad:
                 # Nobody but the STT hears this speech: it goes on while such words come.
-                self._cancel_deadline()
+                self._deadline.cancel()
             self._wait_for_final(self._loop.time())
+        self.limits.words_came()
         self.barge_in.words_came(final=False)
 
     def _on_final(self, event: Final, covered_until: float | None) -> None:
         if not self._words.on_final(event, covered_until):
+            if not self._c.hearing.has_vad and not self.in_progress:
+                self._deadline.cancel()
+                self._c.states.user_speaks(False)
             return
+        self._c.speculating.words_came(self._words.text)
         if not self._words.due:
-            self._cancel_deadline()
+            self._deadline.cancel()
         if not self._c.hearing.has_vad:
             self.last_voiced = covered_until if covered_until is not None else self._loop.time()
             self._c.states.user_speaks(False)
         if event.text.strip():
+            self.limits.words_came()
             self.barge_in.words_came(final=True)
         self.barge_in.finalised()
         if self.committing and not self._words.due:
             self._commit("committed by hand")
         else:
-            self._consider()
+            self._endpoint.consider()
+            if self.voice is Voice.SPEAKING or self._endpoint.mode == "stt":
+                self._endpoint.speculate()
 
     def _on_end_of_turn(self) -> None:
         self._words.turn_announced()
@@ -238,36 +255,20 @@ class Turns:
     def stt_reopened(self) -> None:
         """The STT is called again and hears the audio once more of which its final is due."""
         self._words.stt_reopened()
+        self._endpoint.stt_left()
+
+    def stt_left(self) -> None:
+        """Another STT listens from now on, or none: it will not end the turn in progress."""
+        self._endpoint.stt_left()
+
+    def rules_changed(self) -> None:
+        """Another agent is active, or its settings: its way to end turns holds for this one too."""
+        self._endpoint.consider()
 
     # The end of a turn
 
-    def _consider(self) -> None:
-        """Sets the endpoint for what has been said, if there is anything and the user is silent."""
-        self._cancel_endpoint()
-        mode = self.mode
-        if self.voice is Voice.SPEAKING or mode == "manual":
-            return
-        words = self._words.final
-        if self.last_voiced is None and words:
-            self.last_voiced = self._loop.time()
-        if not self.in_progress or self.last_voiced is None:
-            self._c.hearing.between_utterances()
-            return
-        stt = self._c.slots.get(self._c.agent, "stt")
-        if mode == "stt" and stt is not None and stt.capabilities.end_of_turn:
-            return
-        if mode == "turn_detector" and words and not self._words.due:
-            began = self.began or 0.0
-            if not self._delays.judge(words, lambda: self._c.hearing.utterance(began)):
-                return
-        at = self.last_voiced + self._delays.delay
-        if at <= self._loop.time() + _EPSILON:
-            self._on_endpoint()
-        else:
-            self._endpoint = self._loop.call_at(at, self._c.post, self._on_endpoint)
-
-    def _on_endpoint(self) -> None:
-        self._endpoint = None
+    def endpoint_reached(self) -> None:
+        """The user has been silent for as long as it takes."""
         if self.voice is Voice.SPEAKING:
             return
         if self._words.due and self._c.hearing.has_stt:
@@ -277,15 +278,18 @@ class Turns:
         self._commit("the user has been silent for the delay")
 
     def _wait_for_final(self, since: float, bound: float = FINAL_BOUND) -> None:
-        if self._deadline is None:
-            at = max(since, self._loop.time()) + bound
-            self._deadline = self._loop.call_at(at, self._c.post, self._final_overdue)
+        if not self._deadline.is_set:
+            self._deadline.set(max(since, self._loop.time()) + bound)
 
     def _final_overdue(self) -> None:
-        self._cancel_deadline()
+        self._deadline.cancel()
         if not self._words.due:
             return
-        interim = self._words.settle_for_interim()
+        waits = self._endpoint.mode == "manual" and not self.committing
+        if waits:
+            self._words.due = False  # the interim words stay, and a final may still replace them
+        else:
+            interim = self._words.settle_for_interim()
         if not self._c.hearing.has_vad:
             self._c.states.user_speaks(False)
             if self.last_voiced is None:
@@ -293,21 +297,25 @@ class Turns:
         self.barge_in.finalised()
         if self.committing:
             self._commit("committed by hand", interim=interim)
-        elif self.mode != "manual":
+        elif not waits:
             self._commit("no final transcript came within 2 s", interim=interim)
 
     def _commit(self, reason: str, *, interim: str = "") -> ChatMessage | None:
         voiced, vad_end, final_at = self.last_voiced, self._vad_end, self._words.final_at
+        began = self._c.states.spoke_since
         text, finals = self._words.take(interim)
+        self.limits.turn_ended(text, voiced)
         self.clear()
         self._c.hearing.between_utterances()
         if not text:
+            self._c.speculating.turn_over()
             self.barge_in.turn_was_empty()
             return None
         self._decide("commit", reason)
-        self._delays.ended()
+        self._endpoint.delays.ended()
         self._answered_until = voiced if self._c.hearing.has_vad else None
         timeline = self._c.user_turns.new_timeline(text)
+        timeline.speech_started = began
         timeline.last_voiced = None if voiced is None else self._c.since_start(voiced)
         timeline.vad_end = vad_end
         timeline.stt_final = None if final_at is None else self._c.since_start(final_at)
@@ -316,32 +324,36 @@ class Turns:
             timeline,
             may_interrupt=self.barge_in.counts(text),
             ignored=self.barge_in.ignores(text),
+            spoken_until=voiced,
         )
+        self._c.speculating.turn_over()
         self.barge_in.turn_came()
         if interim:
-            self._words.may_be_corrected(message, finals, voiced)
+            self._words.may_be_corrected(message, interim, finals, voiced)
         return message
 
     # Manual turns
 
     def commit_now(self) -> None:
         """Ends the turn by hand, with what the STT has heard up to now."""
-        now = self._loop.time()
+        now, hearing = self._loop.time(), self._c.hearing
         if self.voice is Voice.SPEAKING:
-            at = self._c.hearing.voiced_until
+            at = hearing.voiced_until
             self._voice_ended(now if at is None else min(at, now))
             self.barge_in.speech_ended(now)
-        if self._c.hearing.has_stt and (self._words.due or not self._c.hearing.has_vad):
+        if self._words.due or self.unheard or (hearing.has_stt and not hearing.has_vad):
             self._words.due = True
             self.committing = True
             self._words.flush()
-            self._cancel_deadline()
+            self._deadline.cancel()
             self._wait_for_final(now)
             return
-        self._commit("committed by hand")
+        self._commit("committed by hand", interim=self._words.settle_for_interim())
 
     def forget(self) -> None:
         """Forgets the turn in progress, what the STT has not finalised of it included."""
+        self._c.speculating.turn_over()
+        self.limits.turn_ended("", None)
         self._words.forget()
         self.clear()
         self.barge_in.finalised()
@@ -349,9 +361,9 @@ class Turns:
 
     def clear(self) -> None:
         """Begins a new turn."""
-        self._cancel_endpoint()
-        self._delays.forget()
-        self._cancel_deadline()
+        self._c.states.spoke_since = None
+        self._endpoint.forget()
+        self._deadline.cancel()
         self._words.clear()
         self.committing = False
         self._vad_end = None
@@ -359,7 +371,8 @@ class Turns:
 
     def take_trailing(self) -> str:
         """The words of a turn that the end of the session cuts off."""
-        text = self.words.strip()
+        self._c.speculating.turn_over()
+        text = f"{self.words} {self._c.keypad.take()}".strip()
         self.clear()
         return text
 
@@ -372,19 +385,9 @@ class Turns:
     ) -> None:
         self._c.notify(TurnDecision(decision=decision, reason=reason, at=self._c.now()))
 
-    def _cancel_endpoint(self) -> None:
-        if self._endpoint is not None:
-            self._endpoint.cancel()
-            self._endpoint = None
-
-    def _cancel_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def close(self) -> None:
         """Stops the timers."""
-        self._cancel_endpoint()
-        self._delays.forget()
-        self._cancel_deadline()
+        self._endpoint.forget()
+        self._deadline.cancel()
+        self.limits.close()
         self.barge_in.close()

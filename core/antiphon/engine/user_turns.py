@@ -8,8 +8,9 @@ from ..agent import Agent
 from ..chat import ChatMessage
 from ..events import MetricsCollected, ReplySkipped, TurnDecision
 from ..speech import SpeechHandle
+from ..timeline import Timeline
 from .reply import Reply
-from .timeline import Timeline
+from .turn_hook import has_hook
 
 if TYPE_CHECKING:
     from .conversation import Conversation
@@ -24,6 +25,8 @@ class UserTurns:
         """One per turn, in order."""
         self.answering: dict[SpeechHandle, Timeline] = {}
         """Those whose reply is on its way."""
+        self._spent: dict[int, float] = {}
+        """The engine's CPU seconds when a turn began that is not done yet."""
 
     def text(self, text: str, *, interrupt: bool = True) -> None:
         """A typed line: a whole user turn."""
@@ -36,27 +39,39 @@ class UserTurns:
 
     def new_timeline(self, text: str) -> Timeline:
         """The timeline of a turn that has just been committed."""
-        return Timeline(
+        timeline = Timeline(
             turn=len(self.timelines) + 1,
             agent_id=self._c.agent.id,
             text=text,
             committed=self._c.now(),
-            framework=self._c.mailbox.spent,
         )
+        self._spent[timeline.turn] = self._c.mailbox.spent
+        self._c.usage.commit(timeline)
+        self._c.log_fields.turn = timeline.turn
+        return timeline
 
     def take(
-        self, text: str, timeline: Timeline, *, may_interrupt: bool, ignored: bool = False
+        self,
+        text: str,
+        timeline: Timeline,
+        *,
+        may_interrupt: bool,
+        ignored: bool = False,
+        spoken_until: float | None = None,
     ) -> ChatMessage:
         """Records a user turn, which is never lost from here on, and sees to its answer.
 
         One with too few words to interrupt what is heard gets none; nor does one of `ignored` words
-        alone while something is being answered.
+        alone while something is being answered. `spoken_until`: the last voiced sample of a spoken
+        turn, on the loop's clock.
         """
         self.timelines.append(timeline)
         speaks = self._c.speaking.audible or self._c.speaking.paused
         segment = self._c.speaking.current
         uninterruptible = segment is not None and not segment.handle.allow_interruptions
-        yields = self._c.turn_settings.interruptions and not uninterruptible
+        warm_up = self._c.turns.barge_in.warm_up
+        echo = speaks and spoken_until is not None and warm_up.covers(spoken_until)
+        yields = self._c.turn_settings.interruptions and not uninterruptible and not echo
         answered = True
         if yields and not may_interrupt and speaks:
             answered = False
@@ -76,24 +91,28 @@ class UserTurns:
             )
             self.skip(timeline, "the words do not interrupt")
         elif self._c.switching.window_open:
-            self._c.switching.hold_turn(message, timeline)
+            self._c.entering.hold_turn(message, timeline)
         else:
             self.answer(message, timeline)
         return message
 
     def answer(self, message: ChatMessage, timeline: Timeline | None) -> None:
         """Begins the reply to a recorded user turn."""
-        if self._c.slots.get(self._c.agent, "llm") is None and not self._has_own_llm(self._c.agent):
-            if not self._listens_only(self._c.agent):
-                self._c.report_error(self._c.slots.missing(self._c.agent, "llm"), "llm", False)
-            self.skip(timeline, "the agent has no llm")
+        if self.without_llm(self._c.agent) and not has_hook(self._c.agent):
+            self.skip_without_llm(timeline, self._c.agent)
             return
         handle = self._c.requests.new_handle("user_turn", user_initiated=False)
         if timeline is not None:
             self.will_answer(timeline, handle, self._c.agent)
         self._c.requests.announce(handle)
         self._c.replying.begin(
-            Reply(handle=handle, agent=self._c.agent, message=message, timeline=timeline),
+            Reply(
+                handle=handle,
+                agent=self._c.agent,
+                message=message,
+                timeline=timeline,
+                speculation=self._c.speculating.take(message.text_content),
+            ),
             self._c.agent,
         )
 
@@ -118,6 +137,16 @@ class UserTurns:
                 return True
         return False
 
+    def without_llm(self, agent: Agent) -> bool:
+        """Whether the agent can hear, and has nothing to answer with."""
+        return self._c.slots.get(agent, "llm") is None and not self._has_own_llm(agent)
+
+    def skip_without_llm(self, timeline: Timeline | None, agent: Agent) -> None:
+        """The silence of such an agent: an error unless `llm=None` says that it is meant."""
+        if not self._listens_only(agent):
+            self._c.report_error(self._c.slots.missing(agent, "llm"), "llm", False)
+        self.skip(timeline, "the agent has no llm")
+
     @staticmethod
     def _has_own_llm(agent: Agent) -> bool:
         return type(agent).llm_node is not Agent.llm_node or "llm_node" in vars(agent)
@@ -138,5 +167,5 @@ class UserTurns:
             return
         timeline.done = self._c.now()
         timeline.interrupted = interrupted
-        timeline.framework = self._c.mailbox.spent - timeline.framework
+        timeline.framework = self._c.mailbox.spent - self._spent.pop(timeline.turn)
         self._c.notify(MetricsCollected(metrics=timeline, at=self._c.now()))

@@ -8,19 +8,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from ..audio import AudioFrame, to_mono
-from ..errors import AntiphonError, AudioError, ProviderError
+from ..errors import AntiphonError, AudioError
 from ..nodes import ModelSettings
 from ..streams import FLUSH, Flush, Usage
 from ..tts import Audio, TimedText, TTSEvent, Voicing
 from .nodes import StreamStack, call_node, is_default, node_stream, stream_stack
-from .retrying import RETRY_DELAYS
+from .retrying import retry_delay
 from .segment import Segment, SegmentState
 
 if TYPE_CHECKING:
     from .conversation import Conversation
-
-STALL = 10.0
-"""Seconds without audio, while some is owed, after which a TTS counts as stalled."""
 
 _segment: ContextVar[Segment | None] = ContextVar("antiphon_segment", default=None)
 
@@ -40,7 +37,7 @@ class TextSource:
     async def __anext__(self) -> str | Flush:
         segment = self._segment
         while True:
-            text = segment.ledger.generated
+            text = segment.ledger.spoken
             if self._position < len(text):
                 piece = text[self._position :]
                 self._position = len(text)
@@ -48,7 +45,7 @@ class TextSource:
             if self._flushes < segment.flushes:
                 self._flushes = segment.flushes
                 return FLUSH
-            if segment.text_done:
+            if segment.spoken_done:
                 raise StopAsyncIteration
             segment.text_waiter = asyncio.get_running_loop().create_future()
             try:
@@ -99,6 +96,23 @@ class Voicer:
     async def _run(self, segment: Segment, overrides: dict[str, Any]) -> None:
         _segment.set(segment)
         settings = ModelSettings(overrides=overrides)
+        calls = self._c.model_calls
+        segment.model_call = call = calls.begin(
+            "tts", segment.agent, speech_id=segment.handle.id, timeline=segment.timeline
+        )
+        try:
+            error = await self._synthesize(segment, settings)
+        except BaseException as raised:
+            self._c.post(calls.end, call, raised)
+            raise
+        self._c.post(calls.end, call, error)
+        if error is None:
+            self._c.post(self._on_end, segment)
+        else:
+            self._c.post(self._on_failed, segment, error)
+
+    async def _synthesize(self, segment: Segment, settings: ModelSettings) -> Exception | None:
+        """Has a segment's text spoken, with retries; returns the error that ended it for good."""
         attempt = 0
         position = 0
         while True:
@@ -107,22 +121,20 @@ class Voicer:
             stream_stack.set(stack)
             try:
                 await self._once(segment, TextSource(segment, position), settings, stack)
-                break
+                return None
             except Exception as error:
                 if segment.ledger.seconds > produced:
                     attempt = 0
-                retryable = isinstance(error, ProviderError) and error.retryable
-                if not retryable or attempt >= len(RETRY_DELAYS):
-                    self._c.post(self._on_failed, segment, error)
-                    return
+                delay = retry_delay(self._c.options.conn_options.tts_conn_options, error, attempt)
+                if delay is None:
+                    return error
                 self._c.post(self._c.report_error, error, "tts", True)
                 await stack.aclose()
-                await asyncio.sleep(RETRY_DELAYS[attempt])
+                await asyncio.sleep(delay)
                 attempt += 1
                 position = segment.ledger.restart()
             finally:
                 await stack.aclose()
-        self._c.post(self._on_end, segment)
 
     async def _once(
         self, segment: Segment, source: TextSource, settings: ModelSettings, stack: StreamStack
@@ -146,22 +158,26 @@ class Voicer:
                 await segment.room()
 
     def _on_event(self, segment: Segment, event: TTSEvent | AudioFrame) -> None:
+        kind = type(event)
+        if kind is Usage and segment.model_call is not None:
+            assert isinstance(event, Usage)
+            self._c.model_calls.used(segment.model_call, event)
+            return
         if segment.state is SegmentState.DONE:
             return
-        kind = type(event)
         if kind is Audio:
             assert isinstance(event, Audio)
             timeline = segment.timeline
             if timeline is not None and timeline.tts_first_byte is None:
                 timeline.tts_first_byte = self._c.now()
+            if segment.model_call is not None:
+                self._c.model_calls.answered(segment.model_call)
             segment.add_audio(event)
             self._c.speaking.on_audio(segment)
         elif isinstance(event, TimedText):
             segment.ledger.word(event)
         elif isinstance(event, Voicing):
             segment.ledger.voicing(event.text)
-        elif isinstance(event, Usage):
-            self._c.usage.add(self._c.slots.label(segment.agent, "tts"), event)
         elif isinstance(event, AudioFrame):
             mono = to_mono(event)
             segment.add_audio(Audio(mono.data, mono.sample_rate))

@@ -18,6 +18,7 @@ FINAL_BOUND = 2.0
 _PAUSE = 0.1
 """Seconds of silence in the middle of an utterance at which a final that has no times ends."""
 _EPSILON = 1e-6
+_PUNCTUATION = ".,;:!?…'\"()¿¡-"
 
 
 class Words:
@@ -36,6 +37,12 @@ class Words:
         self._texts: list[str] = []
         self._flushed = False
         self._finals = Finals()
+        self._last_taken: list[str] = []
+        """The interim words of a turn that did not wait for its final, while none has come: to the
+        STT, what the user says next may be a part of the same utterance."""
+        self._taken: list[str] = []
+        """The words of that utterance that went into turns before that one."""
+        self._taken_at = 0.0
 
     @property
     def final(self) -> str:
@@ -48,6 +55,10 @@ class Words:
         return " ".join([*self._texts, self.partial] if self.partial else self._texts)
 
     # What is owed
+
+    def covers(self, at: float) -> bool:
+        """Whether the audio up to `at` is finalised."""
+        return self._finals.covers(at)
 
     def expect(self) -> None:
         """The user has begun to speak."""
@@ -85,6 +96,9 @@ class Words:
         late = self._c.hearing.has_vad and self._silent_since_late()
         if not text or late or self._finals.forgets(None, self._loop.time(), FINAL_BOUND):
             return False
+        text = _beyond(self._last_taken, _beyond(self._taken, text))
+        if not text:
+            return False
         self.partial = text
         self.due = True
         self._c.notify(UserInputTranscribed(transcript=text, is_final=False, at=self._c.now()))
@@ -98,9 +112,21 @@ class Words:
         if self._finals.forgets(reach, now, FINAL_BOUND):
             return False
         silent = self._silent_since_late()
-        if self._finals.belongs_to_late(reach, event, silent_since_then=silent):
-            self._correct(text, over=event.flushed)
+        last, said_again = self._last_taken, bool(text)
+        text = _beyond(self._taken, text)
+        beyond = _beyond(last, text)
+        if said_again:
+            self._taken, self._last_taken = [], []
+        if beyond and beyond != text:
+            text = beyond
+        elif self._finals.belongs_to_late(reach, event, silent_since_then=silent):
+            self._correct(text, over=event.flushed and self._finals.completes_late(reach))
+            if text:
+                self.partial = ""
+                self.due = self.due and not self._covered(reach)
             return False
+        elif not beyond and (spoken_until is None or spoken_until <= self._taken_at):
+            text = ""  # they have been said, and taken, already
         self.partial = ""
         self.final_at = now
         self._forget_audio(reach)
@@ -180,12 +206,14 @@ class Words:
     # Turns that did not wait for their final
 
     def may_be_corrected(
-        self, message: ChatMessage, finals: list[str], voiced_until: float | None
+        self, message: ChatMessage, interim: str, finals: list[str], voiced_until: float | None
     ) -> None:
         """A turn was committed with interim words: finals for its audio may still come."""
         now = self._loop.time()
         until = voiced_until if voiced_until is not None else now
         self._finals.late = Late(message, until, now, finals)
+        self._taken += self._last_taken
+        self._last_taken, self._taken_at = interim.split(), now
 
     def _silent_since_late(self) -> bool:
         """Whether the user has said nothing since a turn that did not wait for its final."""
@@ -211,3 +239,16 @@ class Words:
                 transcript=text, reason="its turn has been answered already", at=self._c.now()
             )
         )
+
+
+def _beyond(taken: list[str], text: str) -> str:
+    """`text` without the words `taken`, if it begins with them."""
+    words = text.split()
+    if [_bare(word) for word in words[: len(taken)]] != [_bare(word) for word in taken]:
+        return text
+    return " ".join(words[len(taken) :])
+
+
+def _bare(word: str) -> str:
+    """A word as it is compared: finals have other punctuation and capitals than interim words."""
+    return word.strip(_PUNCTUATION).casefold()

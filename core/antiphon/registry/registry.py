@@ -36,6 +36,7 @@ from .resolved import (
     key_credentials,
     offers,
     target,
+    wrapped,
 )
 from .resources import ProviderEnv, Resources, bounded
 
@@ -271,10 +272,12 @@ class Registry:
     def call_settings(self, slot: Any, overrides: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of one call of a built slot: those it was built with, under `overrides`.
 
-        For a slot that this registry has not built, the overrides as they are. Raises
-        `SettingError`.
+        For a slot that this registry has not built, the overrides as they are; for one that wraps
+        another, those of the other. Raises `SettingError`.
         """
         origin = self.origin(slot)
+        if origin is not None and origin.declared.wraps:
+            return self.call_settings(slot.unwrap, overrides)
         if origin is None:
             return dict(overrides)
         return call_settings(origin.settings, overrides, owner=origin.owner, variant=origin.variant)
@@ -296,6 +299,8 @@ class Registry:
         found = self.resolve(model, slot)
         provider = found.provider
         settings, api_key = checked_settings(found, model)
+        if found.declared.wraps:
+            self._check(wrapped(found.ref, settings), slot)
         missing = missing_packages(provider)
         if missing:
             item = self.find(provider.name)
@@ -322,6 +327,7 @@ class Registry:
             resources=self.resources,
             credentials=resolved.credentials,
             ssl=self._ssl,
+            builder=lambda model, slot: self._build(self._check(model, slot)),
         )
         slot = built(resolved, self.find(resolved.provider.name), env)
         origins, key = self._origins, id(slot)

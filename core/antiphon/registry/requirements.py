@@ -76,6 +76,7 @@ def keyless(providers: Iterable[Provider], slot: SlotName) -> str | None:
         for provider in providers
         if provider.credentials is None
         and slot in provider.slots
+        and not provider.slots[slot].wraps
         and not missing_packages(provider)
     ]
     return min(usable)[2] if usable else None

@@ -93,7 +93,17 @@ def target(provider: Provider, model: ModelLike, slot: SlotName) -> Target:
             f"default one; write '{provider.name}/{declared.models[0]}' "
             f"(known models: {listed(declared.models)})"
         )
+    if ref.model is None and declared.wraps:
+        raise ModelStringError(
+            f"model string {str(model)!r} names nothing to wrap; write '{provider.name}/' and a "
+            f"whole model string, e.g. '{provider.name}/acme/model-1'"
+        )
     return Target(provider, slot, declared, ref)
+
+
+def wrapped(ref: Ref, settings: Any) -> Model:
+    """The model that a slot which `wraps` stands around."""
+    return Model(ref.model or "", **(getattr(settings, "settings", None) or {}))
 
 
 def offers(provider: Provider) -> str:

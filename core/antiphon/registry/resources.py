@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ProviderConnectionError
+from ..errors import ConfigurationError, ProviderConnectionError
+from ..provider import SlotName
 
 _log = logging.getLogger("antiphon.registry.resources")
 
@@ -231,6 +232,16 @@ class ProviderEnv:
     """Environment variables that were found, by name, or the `api_key=` in their place."""
     ssl: Any = field(default=None, repr=False)
     """An `ssl.SSLContext` to use, or None for the SDK's own."""
+    builder: Callable[[Any, SlotName], Any] | None = field(default=None, repr=False)
+    """What builds the slots that the provider wraps."""
+
+    def build(self, model: Any, slot: SlotName) -> Any:
+        """What another model string stands for, the caller's own; see `BuildEnv.build`."""
+        if self.builder is None:
+            raise ConfigurationError(
+                f"provider {self.provider!r} was built without a registry; nothing can be wrapped"
+            )
+        return self.builder(model, slot)
 
     @property
     def log(self) -> logging.Logger:

@@ -8,7 +8,25 @@ if TYPE_CHECKING:
     from ..holding import hold as hold
     from .caller import Caller as Caller
     from .caller import Perceived as Perceived
+    from .event_asserts import AgentHandoffAssert as AgentHandoffAssert
+    from .event_asserts import ChatMessageAssert as ChatMessageAssert
+    from .event_asserts import EventAssert as EventAssert
+    from .event_asserts import FunctionCallAssert as FunctionCallAssert
+    from .event_asserts import FunctionCallOutputAssert as FunctionCallOutputAssert
+    from .expectations import EventRangeAssert as EventRangeAssert
+    from .expectations import RunAssert as RunAssert
     from .failures import Fail as Fail
+    from .judging import NoVerdict as NoVerdict
+    from .judging import Verdict as Verdict
+    from .judging import judge as judge
+    from .mocking import mock_tools as mock_tools
+    from .run_events import AgentHandoffEvent as AgentHandoffEvent
+    from .run_events import ChatMessageEvent as ChatMessageEvent
+    from .run_events import FunctionCallEvent as FunctionCallEvent
+    from .run_events import FunctionCallOutputEvent as FunctionCallOutputEvent
+    from .run_events import RunEvent as RunEvent
+    from .run_result import RunFailed as RunFailed
+    from .run_result import RunResult as RunResult
     from .scripted_llm import CUT as CUT
     from .scripted_llm import Call as Call
     from .scripted_llm import LLMRequest as LLMRequest
@@ -20,6 +38,11 @@ if TYPE_CHECKING:
     from .scripted_tts import ScriptedWholeTextTTS as ScriptedWholeTextTTS
     from .scripted_turn_detector import ScriptedTurnDetector as ScriptedTurnDetector
     from .scripted_vad import ScriptedVAD as ScriptedVAD
+    from .simulation.outcome import Outcome as Outcome
+    from .simulation.reading import read_scenario as read_scenario
+    from .simulation.reading import read_scenarios as read_scenarios
+    from .simulation.run import simulate as simulate
+    from .simulation.scenario import Scenario as Scenario
     from .speech import HeardWord as HeardWord
     from .speech import Listener as Listener
     from .speech import is_voiced as is_voiced
@@ -40,7 +63,35 @@ _HOMES = {
         "Caller",
         "Perceived",
     ),
+    "antiphon.testing.event_asserts": (
+        "AgentHandoffAssert",
+        "ChatMessageAssert",
+        "EventAssert",
+        "FunctionCallAssert",
+        "FunctionCallOutputAssert",
+    ),
+    "antiphon.testing.expectations": (
+        "EventRangeAssert",
+        "RunAssert",
+    ),
     "antiphon.testing.failures": ("Fail",),
+    "antiphon.testing.judging": (
+        "NoVerdict",
+        "Verdict",
+        "judge",
+    ),
+    "antiphon.testing.mocking": ("mock_tools",),
+    "antiphon.testing.run_events": (
+        "AgentHandoffEvent",
+        "ChatMessageEvent",
+        "FunctionCallEvent",
+        "FunctionCallOutputEvent",
+        "RunEvent",
+    ),
+    "antiphon.testing.run_result": (
+        "RunFailed",
+        "RunResult",
+    ),
     "antiphon.testing.scripted_llm": (
         "CUT",
         "Call",
@@ -58,6 +109,13 @@ _HOMES = {
     ),
     "antiphon.testing.scripted_turn_detector": ("ScriptedTurnDetector",),
     "antiphon.testing.scripted_vad": ("ScriptedVAD",),
+    "antiphon.testing.simulation": (
+        "Outcome",
+        "Scenario",
+        "read_scenario",
+        "read_scenarios",
+        "simulate",
+    ),
     "antiphon.testing.speech": (
         "HeardWord",
         "Listener",

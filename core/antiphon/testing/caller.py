@@ -83,6 +83,8 @@ class Caller(Transport):
         self._paused = False
         self._pushes = 0
         self._listened_from = 0
+        self.keys_heard = ""
+        """The keys that the agent has pressed at this end, by `session.send_dtmf`."""
 
     async def start(self, sink: Sink) -> None:
         """Lifts the receiver: time on this call counts from here."""
@@ -196,11 +198,15 @@ class Caller(Transport):
         self._microphone.said.append(Utterance(self._now(), b"", text, True))
         sink.text(text)
 
-    def dtmf(self, digits: str) -> None:
-        """Presses keys of the telephone."""
+    def press(self, digits: str) -> None:
+        """Presses keys of the telephone, all at once: `caller.press("12#")`."""
         sink = self._connected()
         for digit in digits:
             sink.dtmf(digit)
+
+    async def send_dtmf(self, digits: str) -> None:
+        self._connected()
+        self.keys_heard += digits
 
     async def wait_until(self, when: float) -> None:
         """Waits until the loop's clock shows `when`."""

@@ -7,6 +7,7 @@ until a test carries one of its markers.
 from __future__ import annotations
 
 import inspect
+import os
 
 import pytest
 
@@ -20,6 +21,8 @@ _MARKERS = (
 def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
+    # What a test shows of the log is for who wrote it: there, errors keep their messages.
+    os.environ.setdefault("ANTIPHON_LOG_CONTENT", "1")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -28,6 +31,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
     Plain functions under the markers, e.g. of a marked module, are left alone.
     """
+    __tracebackhide__ = True
     test = pyfuncitem.obj
     if not inspect.iscoroutinefunction(test):
         return None

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from .. import clock
-from .virtual_time import VirtualTimeLoop
+from .virtual_time import Deadlock, OutOfTime, VirtualTimeLoop
 from .waiting import describe_tasks
 
 _TURNS_TO_SETTLE = 3
@@ -23,7 +23,8 @@ _GRACE = 1.0
 class _Leftovers:
     """Watches for threads and child processes that outlive a block of code."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
+        self._what = what
         self._threads: set[threading.Thread] = set()
         self._processes: list[subprocess.Popen[Any]] = []
         self._popen: Any = subprocess.Popen
@@ -60,14 +61,14 @@ class _Leftovers:
                 process.wait(max(0.0, deadline - clock.real_time()))
             except subprocess.TimeoutExpired:
                 found.append(
-                    f"the test left a process running: {process.args!r}; stop it and wait for it "
-                    "before the test ends"
+                    f"the {self._what} left a process running: {process.args!r}; stop it and "
+                    f"wait for it before the {self._what} ends"
                 )
         for child in _multiprocessing_children():
             if child not in self._children:
                 found.append(
-                    f"the test left a process running: {child.name!r}; stop it and wait for it "
-                    "before the test ends"
+                    f"the {self._what} left a process running: {child.name!r}; stop it and "
+                    f"wait for it before the {self._what} ends"
                 )
         for thread in threading.enumerate():
             if thread in self._threads or thread.daemon:
@@ -75,8 +76,8 @@ class _Leftovers:
             thread.join(max(0.0, deadline - clock.real_time()))
             if thread.is_alive():
                 found.append(
-                    f"the test left a thread running: {thread.name!r}; stop it and join it before "
-                    "the test ends"
+                    f"the {self._what} left a thread running: {thread.name!r}; stop it and join "
+                    f"it before the {self._what} ends"
                 )
         return found
 
@@ -90,27 +91,28 @@ def _run(
     test: Callable[..., Coroutine[Any, Any, object]],
     arguments: Mapping[str, Any],
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+    what: str = "test",
 ) -> list[str]:
     errors: list[str] = []
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        what = context["message"] if error is None else f"{context['message']}: {error!r}"
-        errors.append(f"an error reached the event loop: {what}")
+        told = context["message"] if error is None else f"{context['message']}: {error!r}"
+        errors.append(f"an error reached the event loop: {told}")
         loop.default_exception_handler(context)
 
     async def settle() -> None:
         for _ in range(_TURNS_TO_SETTLE):
             await asyncio.sleep(0)
 
-    with _Leftovers() as leftovers:
+    with _Leftovers(what) as leftovers:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             loop = runner.get_loop()
             loop.set_exception_handler(handle)
             runner.run(test(**arguments))
             runner.run(settle())
             problems = [
-                f"the test left a task running: {line}; await or cancel it before the test ends"
+                f"the {what} left a task running: {line}; await or cancel it before the {what} ends"
                 for line in describe_tasks(asyncio.all_tasks(loop))
             ]
     return problems + leftovers.problems() + errors
@@ -121,15 +123,21 @@ def run_virtual(
     arguments: Mapping[str, Any],
     limit: float = 3600.0,
     seed: int = 0,
+    what: str = "test",
 ) -> list[str]:
     """Runs `test(**arguments)` in virtual time, for `limit` virtual seconds at most.
 
     Raises what the test raises. Returns a sentence for everything that a passing test left behind:
     tasks, non-daemon threads, processes, and errors that nobody but the event loop got to see.
+    `what` is what those sentences call it.
     """
+    __tracebackhide__ = True
     ids, clock._process_ids = clock._process_ids, clock.Ids(seed)
     try:
-        return _run(test, arguments, lambda: VirtualTimeLoop(limit=limit, seed=seed))
+        return _run(test, arguments, lambda: VirtualTimeLoop(limit=limit, seed=seed), what)
+    except (Deadlock, OutOfTime) as error:
+        # The message says where the test waits; the frames of the loop would only hide that.
+        raise error.with_traceback(None) from error.__cause__
     finally:
         clock._process_ids = ids
 

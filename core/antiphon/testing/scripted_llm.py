@@ -185,7 +185,7 @@ class ScriptedLLM(LLM):
         if callable(replies):
             return replies(chat_ctx, tools)
         if isinstance(replies, Mapping):
-            subject = _subject(chat_ctx)
+            subject = subject_of(chat_ctx)
             folded = subject.casefold()
             for key, reply in replies.items():
                 if key.casefold() in folded:
@@ -195,8 +195,10 @@ class ScriptedLLM(LLM):
                 f'{", ".join(map(repr, replies))}); add one, or "" for everything else'
             )
         if self.calls > len(replies):
+            count = "1 reply" if len(replies) == 1 else f"{len(replies)} replies"
             raise ProviderRejected(
-                f"the script has {len(replies)} replies and this is call {self.calls}; add one"
+                f"the script has {count} and this is call {self.calls}, "
+                f"for {subject_of(chat_ctx)!r}; add one"
             )
         return replies[self.calls - 1]
 
@@ -238,7 +240,7 @@ def _deltas(text: str) -> tuple[TextDelta, ...]:
     return tuple(map(TextDelta, re.findall(r"\s*\S+(?:\s+\Z)?|\s+\Z", text)))
 
 
-def _subject(chat_ctx: ChatContext) -> str:
+def subject_of(chat_ctx: ChatContext) -> str:
     """The last user message, tool output, or instruction that is not at the beginning."""
     subject = ""
     for index in range(len(chat_ctx) - 1, -1, -1):

@@ -75,8 +75,14 @@ class ScriptedSTT(STT):
         """How many times `transcribe` was begun."""
         self.settings: list[Mapping[str, Any] | None] = []
         """What each call was given as settings."""
+        self.reconfigured: list[Mapping[str, Any]] = []
+        """The live settings that open streams have been given, in order."""
         self.heard: list[str] = []
         """The text of every final that was not empty, of all calls."""
+
+    async def reconfigure(self, settings: Mapping[str, Any], *, stream: object) -> None:
+        """Notes the settings; what is heard goes on as it is."""
+        self.reconfigured.append(settings)
 
     async def transcribe(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..streams import Flush, Usage
@@ -55,6 +55,16 @@ class ScriptedTTS(TTS):
         """The text each call has got so far."""
         self.settings: list[Mapping[str, Any] | None] = []
         """What each call was given as settings."""
+        self.reconfigured: list[Mapping[str, Any]] = []
+        """The live settings that open streams have been given, in order."""
+
+    def change_first_byte(self, seconds: float) -> None:
+        """Makes calls that begin from now on give their first audio after so many seconds."""
+        self._voice = replace(self._voice, first_byte=seconds)
+
+    async def reconfigure(self, settings: Mapping[str, Any], *, stream: object) -> None:
+        """Notes the settings; the words go on as they are."""
+        self.reconfigured.append(settings)
 
     async def synthesize(
         self,

@@ -4,7 +4,15 @@ from .arguments import ToolArgumentsError
 from .definition import OnDuplicate, ToolFlag
 from .output import output_text
 from .tool import FunctionTool, Tool, Validated, function_tool, return_agents
-from .toolset import Toolset, ToolSource, collect_tools, find_tools
+from .toolset import (
+    Toolset,
+    ToolSource,
+    collect_tools,
+    find_tools,
+    merge_tools,
+    tool_entries,
+    tool_sets,
+)
 
 __all__ = [
     "FunctionTool",
@@ -18,6 +26,9 @@ __all__ = [
     "collect_tools",
     "find_tools",
     "function_tool",
+    "merge_tools",
     "output_text",
     "return_agents",
+    "tool_entries",
+    "tool_sets",
 ]

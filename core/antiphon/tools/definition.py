@@ -31,8 +31,8 @@ class ToolFlag(Flag):
     IGNORE_ON_ENTER = 1
     """Not offered while the agent's `on_enter` asks for its reply."""
     CANCELLABLE = 2
-    """The model may cancel a call of it that still runs. Accepted; without effect in this
-    release."""
+    """The model may cancel a call of it that runs in the background: while one does, detached from
+    its reply by an interruption, the model is offered the tool `cancel_running_tool`."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

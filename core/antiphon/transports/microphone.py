@@ -8,9 +8,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..audio import AudioFrame
+from ..audio import AudioFrame, mix
 from ..errors import AudioError, ConfigurationError, TransportError
-from ..transport import Played, Sink, Transport, TransportCapabilities
+from ..transport import BackgroundSource, Played, Sink, Transport, TransportCapabilities
 from .loudspeaker import Ending, Loudspeaker
 from .sound_devices import OpenStreams, SoundDevices, SoundStreams
 
@@ -48,12 +48,17 @@ class MicrophoneTransport(Transport):
                 "both are positive"
             )
         self.capabilities = TransportCapabilities(
-            sample_rate=sample_rate, frame_ms=frame_ms, pause="native", position="exact"
+            sample_rate=sample_rate,
+            frame_ms=frame_ms,
+            pause="native",
+            position="exact",
+            background=True,
         )
         self._devices = (input_device, output_device)
         self._open_streams = open_streams or SoundDevices
         self._streams: SoundStreams | None = None
         self._loudspeaker = Loudspeaker(sample_rate)
+        self._background: BackgroundSource | None = None
         self._sink: Sink | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -108,6 +113,9 @@ class MicrophoneTransport(Transport):
     def clear(self) -> Played | None:
         return self._loudspeaker.clear(self._now())
 
+    def background(self, source: BackgroundSource | None) -> None:
+        self._background = source
+
     def played(self) -> Played | None:
         return self._loudspeaker.played(self._now())
 
@@ -123,7 +131,11 @@ class MicrophoneTransport(Transport):
     def _fill(self, samples: int, latency: float) -> bytes:
         if self._loop is None:
             return bytes(2 * samples)
-        data, ended = self._loudspeaker.take(samples, self._loop.time() + latency)
+        at = self._loop.time() + latency
+        data, ended = self._loudspeaker.take(samples, at)
+        background = self._background
+        if background is not None:
+            data = mix(data, background.read(samples, at))
         for ending in ended:
             self._on_loop(self._await_end, ending)
         return data

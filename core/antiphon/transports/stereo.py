@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..audio import Resampler
+from ..audio import Resampler, mix
 from .wav_file import WavWriter
 
 
@@ -20,6 +20,8 @@ class StereoRecording:
         self._written = 0
         self._left = bytearray()
         self._right = bytearray()
+        self._under = bytearray()
+        """What is heard under the agent; empty while nothing is."""
 
     def caller(self, data: bytes) -> None:
         """Appends to the left side."""
@@ -27,12 +29,19 @@ class StereoRecording:
 
     def agent(self, sample: int, data: bytes) -> None:
         """Puts `data` on the right side, its first sample as number `sample` of the call."""
+        self._place(self._right, sample, data)
+
+    def background(self, sample: int, data: bytes) -> None:
+        """Mixes `data` under the right side, its first sample as number `sample` of the call."""
+        self._place(self._under, sample, data)
+
+    def _place(self, side: bytearray, sample: int, data: bytes) -> None:
         begin = 2 * (sample - self._written)
         if begin < 0:
             data = data[-begin:]
             begin = 0
-        self._right += bytes(max(0, begin - len(self._right)))
-        self._right[begin : begin + len(data)] = data
+        side += bytes(max(0, begin - len(side)))
+        side[begin : begin + len(data)] = data
 
     def write(self, until: int) -> None:
         """Writes the samples before number `until`, as far as the caller's are there."""
@@ -41,6 +50,9 @@ class StereoRecording:
             return
         size = 2 * count
         right = self._right[:size].ljust(size, b"\0")
+        if self._under:
+            right = bytearray(mix(bytes(right), bytes(self._under[:size])))
+            del self._under[:size]
         both = bytearray(2 * size)
         both[0::4], both[1::4] = self._left[0:size:2], self._left[1:size:2]
         both[2::4], both[3::4] = right[0::2], right[1::2]
@@ -52,7 +64,7 @@ class StereoRecording:
         """Writes all that is left, `until` at the least, and completes the file."""
         try:
             self._left += self._resampler.flush()
-            until = max(until, self._written + len(self._right) // 2)
+            until = max(until, self._written + max(len(self._right), len(self._under)) // 2)
             self._left += bytes(max(0, 2 * (until - self._written) - len(self._left)))
             self.write(self._written + len(self._left) // 2)
         finally:

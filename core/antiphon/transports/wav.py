@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..audio import AudioFrame
 from ..errors import AudioError, ConfigurationError, TransportError
-from ..transport import Played, Sink, Transport, TransportCapabilities
+from ..transport import BackgroundSource, Played, Sink, Transport, TransportCapabilities
 from .playout import Playout
 from .script import Script, Utterance
 from .stereo import StereoRecording
@@ -66,7 +66,11 @@ class WavTransport(Transport):
                 f"tail={tail}, max_tail={max_tail}; rates and lengths are positive"
             )
         self.capabilities = TransportCapabilities(
-            sample_rate=sample_rate, frame_ms=frame_ms, pause="native", position="exact"
+            sample_rate=sample_rate,
+            frame_ms=frame_ms,
+            pause="native",
+            position="exact",
+            background=True,
         )
         self._caller = Script(script, sample_rate=_INPUT_RATE)
         self._tail = tail
@@ -85,6 +89,9 @@ class WavTransport(Transport):
         self._frames = 0
         self._frame_samples = _INPUT_RATE * frame_ms // 1000
         self._silence = bytes(2 * self._frame_samples)
+        self._background: BackgroundSource | None = None
+        self._mixed = 0
+        """Samples of the call for which the background was read, at the rate of the recording."""
 
     def _check_output(self, script: Sequence[Utterance]) -> None:
         path = self._output
@@ -130,6 +137,7 @@ class WavTransport(Transport):
         self._state = "closed"
         if self._timer is not None:
             self._timer.cancel()
+        self._mix_until(asyncio.get_running_loop().time())
         self._playout.close()
         self._caller.close()
         if self._recording is not None:
@@ -157,6 +165,25 @@ class WavTransport(Transport):
     def played(self) -> Played | None:
         return self._playout.played()
 
+    def background(self, source: BackgroundSource | None) -> None:
+        now = asyncio.get_running_loop().time()
+        self._mix_until(now)  # up to now it is the one before
+        self._background = source
+        self._mixed = self._sample(now)
+
+    def _sample(self, when: float) -> int:
+        """Samples of the recording before an instant."""
+        return math.floor((when - self._start) * self.capabilities.sample_rate + 1e-3)
+
+    def _mix_until(self, when: float) -> None:
+        source, until = self._background, self._sample(when)
+        if source is None or until <= self._mixed:
+            return
+        begin, self._mixed = self._mixed, until
+        data = source.read(until - begin, self._start + begin / self.capabilities.sample_rate)
+        if data and self._recording is not None:
+            self._recording.background(begin, data)
+
     def _played(self, played: Played) -> None:
         if self.on_played is not None:
             self.on_played(played)
@@ -177,6 +204,8 @@ class WavTransport(Transport):
 
     def _deliver(self, begin: float, end: float) -> None:
         data = self._caller_says(begin) if self._state == "open" else self._silence
+        if self._background is not None:
+            self._mix_until(end)
         if self._recording is not None:
             self._recording.caller(data)
             self._record()

@@ -79,7 +79,8 @@ def test_a_new_agent_can_be_talked_to_by_typing(antiphon, tmp_path):
     assert "agents: reception → booking → reception" in lines
     assert any(line.startswith("median latency 0.") for line in lines)
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
-    assert (report["version"], len(report["turns"])) == (1, 4)
+    assert (report["schema"], len(report["turns"])) == ("antiphon.session_report/1", 4)
+    assert report["job"]["room"] == "local"
     calls = [item for item in report["history"] if item["type"] == "function_call"]
     assert calls[1]["arguments"] == {"day": "Monday"}
 

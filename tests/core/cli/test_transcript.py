@@ -215,7 +215,7 @@ async def test_a_whole_session_in_every_style_and_its_summary():
         "",
         "agents: desk → billing",
         "seconds per turn: endpoint, llm, tts, latency",
-        "1  desk     -  -     -  -     my bill please",
+        "1  desk     -  0.10  -  -     my bill please",
         "2  billing  -  0.10  -  0.10  thanks",
         "median latency 0.10 s over 1 turn",
         "usage ScriptedLLM: input_tokens 4, output_tokens 4, requests 2",

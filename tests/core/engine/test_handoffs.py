@@ -1056,7 +1056,8 @@ async def test_a_handoff_with_an_unknown_context_raises_where_it_is_written() ->
     with pytest.raises(ConfigurationError) as raised:
         handoff(Quiet(), context="ful")
     assert str(raised.value) == (
-        "a hand-off has no context 'ful' (it has: fresh, full, heard, last:N); did you mean 'full'?"
+        "a hand-off has no context 'ful' (it has: fresh, full, heard, last:N, summary); "
+        "did you mean 'full'?"
     )
 
 
@@ -1085,3 +1086,103 @@ async def test_a_turn_of_the_window_that_on_enter_answers_has_its_timeline():
     assert timeline.first_audio == pytest.approx(1.1)
     assert timeline.done == pytest.approx(1.2)
     await session.aclose()
+
+
+# A summary for the new agent
+
+
+class Summarised(Agent):
+    """Hands over with a summary, after a word of goodbye if there is one."""
+
+    def __init__(self, new: Agent, returns: Any = None) -> None:
+        super().__init__(id="desk", instructions="You are the desk.")
+        self.new = new
+        self.returns = returns
+
+    @function_tool
+    async def transfer(self) -> Any:
+        return handoff(self.new, returns=self.returns, context="summary")
+
+
+def summarising(summary: Any) -> dict[str, Any]:
+    return {
+        "The conversation:": summary,
+        "transfer me": Call("transfer"),
+        "say goodbye": "Goodbye.",
+        "": "I see.",
+    }
+
+
+async def test_a_summary_is_made_while_the_old_agent_says_goodbye() -> None:
+    new = Agent(id="new", instructions="You are new.")
+    llm = ScriptedLLM(summarising("Ada asks for a refund."), first_token=0.1, total=0.2)
+    desk = Summarised(new, returns="say goodbye")
+    async with talk(desk, llm, caller=Caller(), tts=ScriptedTTS()) as t:
+        await t.hear("I am Ada and want a refund", "transfer me")
+        assert lines(new.chat_ctx) == [
+            "system: You are new.",
+            "system: Summary of the conversation so far: Ada asks for a refund.",
+            "desk: Goodbye.",
+            "desk -> new",
+        ]
+        asked = [
+            r for r in llm.requests if "The conversation:" in r.chat_ctx.messages()[-1].text_content
+        ]
+        assert [request.tools for request in asked] == [()]
+        assert asked[0].chat_ctx.messages()[-1].text_content == (
+            "The conversation:\nuser: I am Ada and want a refund\nassistant: I see.\n"
+            "user: transfer me"
+        )
+
+
+async def test_a_switch_does_not_wait_for_the_summary() -> None:
+    class Prompt(Agent):
+        async def on_enter(self) -> None:
+            entered.append(now())
+
+    entered: list[float] = []
+    new = Prompt(id="new")
+    replies = summarising([Pause(5.0), "Ada asks for a refund."])
+    async with talk(Summarised(new), replies) as t:
+        await t.hear("I am Ada", "transfer me")
+        decided = t.log.of("function_tools_executed")[0].at
+        assert entered[0] - decided < 0.01
+        assert lines(new.chat_ctx) == [
+            "user: I am Ada",
+            "desk: I see.",
+            "user: transfer me",
+            "desk -> new",
+        ]
+        await asyncio.sleep(6)
+        assert lines(new.chat_ctx) == [
+            "system: Summary of the conversation so far: Ada asks for a refund.",
+            "desk -> new",
+        ]
+
+
+async def test_a_summary_that_fails_leaves_the_messages() -> None:
+    new = Agent(id="new")
+    async with talk(Summarised(new), summarising(ValueError("no"))) as t:
+        await t.hear("I am Ada", "transfer me")
+        await turns(20)
+        assert lines(new.chat_ctx)[:2] == ["user: I am Ada", "desk: I see."]
+        assert [event.detail for event in t.log.of("error")] == ["summary"]
+        assert t.session.current_agent is new
+
+
+async def test_a_summary_is_passed_on_with_the_full_context() -> None:
+    last = Agent(id="last")
+
+    class Middle(Agent):
+        @function_tool
+        async def onwards(self) -> Any:
+            return handoff(last, context="full")
+
+    replies = {"onwards": Call("onwards"), **summarising("Ada asks for a refund.")}
+    async with talk(Summarised(Middle(id="middle")), replies) as t:
+        await t.hear("I am Ada", "transfer me")
+        await turns(20)
+        await t.hear("onwards")
+        assert lines(last.chat_ctx)[0] == (
+            "system: Summary of the conversation so far: Ada asks for a refund."
+        )

@@ -375,3 +375,20 @@ async def test_a_transport_that_guesses_is_believed(talk):
     async with talk(caller=Caller(position="estimated")) as t:
         pairs = await cut_speeches(t, TEN, [2.35])
     assert pairs == [("one two three", "one two")]
+
+
+async def test_a_voice_that_is_still_at_work_is_judged_by_the_pace_it_had_before(talk):
+    # Half a word a second: far slower than the usual pace.
+    voice = ScriptedTTS(word_times=False, words_per_second=0.5, realtime_factor=0.9)
+    async with talk(tts=voice) as t:
+        t.session.say("one two six ten")
+        await t.session.wait_for_idle()
+        before = t.heard
+        handle = t.session.say(EVEN)
+        await t.until(t.now + 0.2 + 9.0)
+        handle.interrupt()
+        await t.session.wait_for_idle()
+        heard = t.heard[len(before) :].split()
+    assert len(heard) == 4
+    assert abs(len(t.messages[1].text_content.split()) - len(heard)) <= 1
+    assert t.messages[1].estimated

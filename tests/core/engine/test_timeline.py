@@ -77,10 +77,18 @@ async def test_the_timeline_of_a_turn_has_the_times_of_the_reference(talk):
     assert figures.pop("framework") > 0
     speech = figures.pop("speech_id")
     assert speech == t.events("speech_created")[0].speech_handle.id
+    assert [call.pop("usage") for call in figures["calls"]] == [
+        figures["usage"]["ScriptedLLM"],
+        figures["usage"]["ScriptedTTS"],
+    ]
+    del figures["usage"]
+    of_this_turn = {"agent_id": t.agent.id, "speech_id": speech, "turn": 1}
+    done = {"outcome": "done", "error": None, "discarded": False}
     assert figures == {
         "turn": 1,
         "agent_id": t.agent.id,
         "text": "what time is it now",
+        "speech_started": 0.5,
         "last_voiced": 2.5,
         "vad_end": 3.0,
         "stt_final": 2.7,
@@ -93,7 +101,15 @@ async def test_the_timeline_of_a_turn_has_the_times_of_the_reference(talk):
         "done": 5.5,
         "interrupted": False,
         "tools": [],
+        "calls": [
+            {"slot": "llm", "model": "ScriptedLLM", **of_this_turn, **done}
+            | {"started": 3.0, "first_output": 3.1, "ended": 3.3},
+            {"slot": "tts", "model": "ScriptedTTS", **of_this_turn, **done}
+            | {"started": 3.1, "first_output": 3.5, "ended": 3.5},
+        ],
         "endpoint_wait": 0.5,
+        "llm_wait": 0.1,
+        "tts_wait": 0.4,
         "latency": 1.0,
     }
 

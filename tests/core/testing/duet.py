@@ -101,7 +101,7 @@ async def small_talk(caller):
     await caller.speak("tell me a long story", seconds=2.0)
     await caller.wait_until(9.2)
     await caller.listen_until()
-    caller.dtmf("12#")
+    caller.press("12#")
 
 
 REPLIES = {"hello": "Good day to you, caller!", "story": "Once " * 60, "": "Very well then."}

@@ -165,7 +165,7 @@ async def test_hanging_up_in_the_middle_of_a_word():
     caller.speak_at(0.5, "one two three", seconds=1.2)
     push(caller, "good day to you", "a", seconds=1.6)
     await caller.wait_until(1.4)
-    caller.dtmf("4#")
+    caller.press("4#")
     caller.hang_up()
     caller.hang_up()
     await asyncio.sleep(5)

@@ -68,8 +68,9 @@ async def test_each_line_is_a_turn_and_the_end_of_input_hangs_up() -> None:
 async def test_closing_ends_the_thread_though_nobody_types() -> None:
     read, write = os.pipe()
     transport, sink = ConsoleTransport(fd=read), Reading()
+    before = reader_threads()  # of an earlier test, about to end
     await transport.start(sink)
-    (thread,) = reader_threads()
+    (thread,) = [each for each in reader_threads() if each not in before]
     assert thread.daemon
     await transport.aclose()
     await transport.aclose()

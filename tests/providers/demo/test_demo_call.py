@@ -8,6 +8,7 @@ import statistics
 
 import pytest
 
+from antiphon.app import SessionReport
 from antiphon_providers.demo.caller import LINES, VOICES
 
 pytestmark = pytest.mark.timeout(200)
@@ -73,8 +74,12 @@ def test_the_agents_hand_over_in_order(spoken):
 
 def test_the_report_has_its_shape(spoken):
     report = spoken.report
-    assert list(report) == ["version", "history", "turns", "usage"]
-    assert report["version"] == 1
+    assert report["schema"] == "antiphon.session_report/1"
+    assert SessionReport.from_dict(report).session.id.startswith("session_")
+    assert [agent["id"] for agent in report["agents"]] == ["intake", "customer_service", "billing"]
+    assert report["job"]["room"] == "demo"
+    assert report["errors"] == []
+    assert report["close"]["reason"] == "call_ended"
     ids = [item["id"] for item in report["history"]]
     assert len(set(ids)) == len(ids)
     for item in spoken.items("message"):

@@ -1,0 +1,119 @@
+"""Conversations that once broke a rule, as small as they could be made."""
+
+from __future__ import annotations
+
+import pytest
+
+from .hunting import problems
+from .plan import (
+    Aclose,
+    Answer,
+    Ask,
+    Commit,
+    Ear,
+    Errand,
+    HangUp,
+    Mumble,
+    Person,
+    Plan,
+    Say,
+    Speak,
+    Stop,
+    Trouble,
+    Type,
+    Work,
+    World,
+)
+
+STT_ONLY = World(detection="stt only", first_byte=0.0, first_token=0.0, total=0.0)
+TWO_EARS = (Person(ears="own"), Person())
+
+FOUND = {
+    "a hook of a user turn that interrupts its own reply leaves the floor free": Plan(
+        people=(Person(turn=(Stop(), Say(words=1))),), actions=((9.0, Type()),)
+    ),
+    "an interrupted reply to user_input is a declared silence": Plan(
+        people=(Person(enter=(Ask(user_input=True), Stop())),)
+    ),
+    "an output whose call the context has lost is not shown to the llm": Plan(
+        people=(Person(),),
+        actions=((3.0, Speak(words=2, pace=1.0)), (5.0, Type()), (9.0, Speak(words=1))),
+        answers=(
+            Answer(words=1, work=(Work(),)),
+            Answer(words=1),
+            Answer(words=1, work=(Work(gives="function"),)),
+            Answer(words=1, work=(Work(gives="never", kind="fragile"),)),
+        ),
+        ears=(Ear(event="function_tools_executed", deeds=(Ask(interruptible=False),)),),
+    ),
+    "a turn is answered after a hand-off to an agent with another stt that ends turns": Plan(
+        world=STT_ONLY,
+        people=TWO_EARS,
+        actions=((0.0, Type()), (3.6, Speak(words=1)), (5.0, Type())),
+        answers=(Answer(work=(Work(gives="fresh"), Work()), tail=2, slow=0.5),),
+    ),
+    "a reply asked for after such a hand-off is said": Plan(
+        world=STT_ONLY,
+        people=TWO_EARS,
+        actions=((0.0, Type()), (4.0, Speak(words=1)), (6.0, Ask(wait=True))),
+        answers=(Answer(words=8, work=(Work(gives="fresh"), Work())),),
+    ),
+    "an stt that is called again does not cut the word that is being said": Plan(
+        world=STT_ONLY,
+        actions=(
+            (2.5, Speak(words=1)),
+            (3.1, Speak(words=4, pace=0.15)),
+            (4.12, Speak(words=2)),
+        ),
+        stt=(Trouble(after=1.9),),
+    ),
+    "words of a turn committed without its final are not taken for the next one too": Plan(
+        world=World(detection="stt only", stt_latency=2.0),
+        actions=((5.0, Speak(words=1, pace=0.1)), (7.0, Speak(words=1))),
+    ),
+    "nor when the final comes by a commit": Plan(
+        world=World(detection="stt only", stt_latency=2.0),
+        actions=(
+            (1.0, Speak(words=2, pace=1.0)),
+            (4.0, Mumble(seconds=2.0)),
+            (5.0, Mumble(seconds=1.0)),
+            (8.0, Commit()),
+        ),
+    ),
+    "a call that replaces one which has not begun yet gives both an output": Plan(
+        actions=((7.0, Type()),),
+        answers=(Answer(words=1, work=(Work(kind="replaced"), Work(kind="replaced"))),),
+    ),
+    "a reply with a hook is shown the outputs that have come since": Plan(
+        world=World(first_byte=0.0, first_token=0.0, total=0.0, max_tool_steps=1),
+        people=(Person(turn=()),),
+        actions=((11.0, Type()),),
+        answers=(Answer(words=1, work=(Work(deeds=(Ask(user_input=True),)),)),),
+    ),
+    "what is said to a task that is about to leave is done when the caller hangs up": Plan(
+        actions=((11.0, Type()), (13.0, Say(words=1)), (14.0, HangUp())),
+        answers=(
+            Answer(
+                words=1,
+                work=(Work(deeds=(Errand(enter=(Errand(ends="later"), Ask())),)),),
+            ),
+        ),
+        world=World(first_byte=0.0, first_token=0.0, total=0.0),
+    ),
+    "what is said after a commit in mid-speech is recorded at the end": Plan(
+        world=World(stt_latency=2.0, partials=False),
+        actions=(
+            (5.0, Speak(words=2)),
+            (5.0, Speak(words=2)),
+            (5.2, Commit()),
+            (5.0, Speak()),
+            (6.0, Mumble(seconds=1.0)),
+            (10.0, Aclose()),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("plan", FOUND.values(), ids=FOUND.keys())
+def test_what_was_found_stays_mended(plan: Plan) -> None:
+    assert problems(plan) == []
