@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 AgentState: TypeAlias = Literal["initializing", "listening", "thinking", "speaking"]
 UserState: TypeAlias = Literal["listening", "speaking", "away"]
 CloseReason: TypeAlias = str
-"""`"user_initiated"`, `"error"`, `"max_duration"`, `"task_completed"`, `"job_shutdown"`, or what the
-transport says."""
+"""`"user_initiated"`, `"error"`, `"max_duration"`, `"task_completed"`, `"job_shutdown"`, or what
+the transport says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

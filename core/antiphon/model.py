@@ -60,7 +60,7 @@ def parse(text: str | Model, slot: SlotName, declared: Slot | None = None) -> Re
 
 
 def _parse_text(text: str, variant: VariantName | None) -> Ref:
-    provider, model = _split_provider(text)
+    provider, model = _split_provider(text, variant)
     if model is None or variant is None or ":" not in model:
         return Ref(provider, model)
     model, _, tail = model.rpartition(":")
@@ -74,7 +74,7 @@ def _parse_text(text: str, variant: VariantName | None) -> Ref:
     return Ref(provider, model, tail)
 
 
-def _split_provider(text: str) -> tuple[str, str | None]:
+def _split_provider(text: str, variant: VariantName | None = None) -> tuple[str, str | None]:
     if not isinstance(text, str):
         raise ModelStringError(
             f"a model string is text or a Model, not {type(text).__name__}; "
@@ -90,9 +90,12 @@ def _split_provider(text: str) -> tuple[str, str | None]:
             f"model string {text!r} names no provider; write {_SHAPE}, e.g. 'acme/mouth-1'"
         )
     if ":" in provider:
+        name, _, tail = provider.partition(":")
+        way = f"write {text.replace(':', '/', 1)!r}"
+        if variant is not None and tail and not slash:
+            way += f", or '{name}/MODEL:{tail}' if {tail!r} is the {variant}"
         raise ModelStringError(
-            f"model string {text!r} has ':' before any '/'; the provider ends at '/': "
-            f"write {text.replace(':', '/', 1)!r}"
+            f"model string {text!r} has ':' before any '/'; the provider ends at '/': {way}"
         )
     if slash and not model:
         raise _no_model(text, provider)

@@ -24,10 +24,10 @@ T = TypeVar("T")
 class AgentTask(Agent, Generic[T]):
     """An agent with a job: it takes over the conversation, and gives back a result.
 
-    Awaited once, inside a tool, `on_enter` or `on_exit`. The agent that awaits it is paused, without
-    `on_exit`, and the user talks to the task until that calls `complete`. Then the agent goes on
-    where it was, without `on_enter`, with what was said in its context. Slots and turn-taking that
-    the task does not bring itself are those of the agent that awaits it.
+    Awaited once, inside a tool, `on_enter` or `on_exit`. The agent that awaits it is paused,
+    without `on_exit`, and the user talks to the task until that calls `complete`. Then the agent
+    goes on where it was, without `on_enter`, with what was said in its context. Slots and
+    turn-taking that the task does not bring itself are those of the agent that awaits it.
 
     `preserve_function_call_history`: its tool calls go into that context too.
 

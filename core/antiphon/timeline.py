@@ -124,7 +124,7 @@ class Timeline:
     usage: dict[str, Usage] = field(default_factory=dict)
     """By model string: of its calls, and of the STT since the turn before."""
     framework: float = 0.0
-    """Seconds of CPU that the engine itself spent in the commands of the turn; 0 until it is
+    """Seconds that the engine itself spent in the commands of the turn; 0 until it is
     done."""
 
     @property

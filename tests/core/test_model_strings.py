@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from antiphon.errors import ConfigurationError, ModelStringError, SettingError
 from antiphon.model import Model, parse, variant_name
-from antiphon.redaction import looks_secret
 from antiphon.provider import SLOT_NAMES, Ref, Slot, SlotName
+from antiphon.redaction import looks_secret
 
 
 def declared(variant: str | None) -> Slot:
@@ -121,6 +121,18 @@ def test_nothing_of_a_model_string_is_lost(provider: str, rest: str | None, slot
             "llm",
             "model string 'acme:mind-1' has ':' before any '/'; the provider ends at '/': "
             "write 'acme/mind-1'",
+        ),
+        (
+            "acme:anna",
+            "tts",
+            "model string 'acme:anna' has ':' before any '/'; the provider ends at '/': "
+            "write 'acme/anna', or 'acme/MODEL:anna' if 'anna' is the voice",
+        ),
+        (
+            "acme:mouth-1/anna",
+            "tts",
+            "model string 'acme:mouth-1/anna' has ':' before any '/'; the provider ends at '/': "
+            "write 'acme/mouth-1/anna'",
         ),
     ],
 )

@@ -390,6 +390,50 @@ def test_two_different_tools_of_one_name_are_refused_naming_both() -> None:
     )
 
 
+def test_two_tool_methods_of_one_name_in_a_class_are_refused_where_the_second_stands() -> None:
+    with pytest.raises(ToolDefinitionError) as raised:
+
+        class Desk:
+            @function_tool
+            async def book(self) -> str:
+                """Books a table."""
+                return "table"
+
+            @function_tool(name="book_a_room")
+            async def book(self) -> str:  # noqa: F811
+                """Books a room."""
+                return "room"
+
+    here = "test_two_tool_methods_of_one_name_in_a_class_are_refused_where_the_second_stands"
+    assert str(raised.value) == (
+        f"class '{here}.<locals>.Desk' has two tools in methods named 'book'; "
+        "the second would replace the first: rename one"
+    )
+
+
+def test_a_tool_may_be_replaced_in_a_subclass_in_a_module_and_in_a_class_made_again() -> None:
+    def desk(text: str) -> type:
+        class Desk:
+            @function_tool
+            async def book(self) -> str:
+                """Books."""
+                return text
+
+        return Desk
+
+    class Other(desk("first")):  # type: ignore[misc]
+        @function_tool
+        async def book(self) -> str:
+            """Books in another way."""
+            return "other"
+
+    names = {"function_tool": function_tool}
+    cell = "@function_tool\nasync def book() -> str:\n    'Books.'\n    return ''\n"
+    exec(cell + cell, names)
+    assert [tool.name for tool in find_tools(desk("second")())] == ["book"]
+    assert [tool.description for tool in find_tools(Other())] == ["Books in another way."]
+
+
 def test_a_method_of_two_objects_is_two_tools() -> None:
     sentence = refusal(lambda: collect_tools([Front().greet], [Front().greet]))
     assert sentence.startswith("two tools are named 'greet': ")

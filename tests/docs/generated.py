@@ -6,8 +6,12 @@ python tests/docs/generated.py
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from antiphon import events
 from antiphon.cli.migrating import page
@@ -33,11 +37,9 @@ def events_page(text: str) -> str:
     for kind in events.EVENTS:
         names = [field.name for field in dataclasses.fields(kind) if field.name != "at"]
         fields = ", ".join(f"`{name}`" for name in names)
-        there = theirs.get(kind.__name__)
-        lines.append(
-            f"| `{kind.name}` | `{kind.__name__}` | {fields} | "
-            f"{told.get(kind.name) or _docstring(kind)} | {f'`{there}`' if there else '–'} |"
-        )
+        there = f"`{theirs[kind.__name__]}`" if kind.__name__ in theirs else "-"
+        when = told.get(kind.name) or _docstring(kind)
+        lines.append(f"| `{kind.name}` | `{kind.__name__}` | {fields} | {when} | {there} |")
     return text[: table.start()] + "\n".join(lines) + "\n" + text[table.end() :]
 
 
@@ -46,7 +48,27 @@ def _docstring(kind: type) -> str:
     return (text[:1].lower() + text[1:]).replace("|", "\\|")
 
 
-PAGES = {"events.md": events_page, "coming-from-livekit-agents.md": page.filled}
+def semantics_page(text: str) -> str:
+    """docs/semantics.md with the rules of `tests/core/semantics/rules.toml`."""
+    made: str = _beside("core/semantics/rules.py").rules_page(text)
+    return made
+
+
+def _beside(path: str) -> Any:
+    # By its path: this file is run as a program too, which has no package to import from.
+    name = "antiphon_tests_" + re.sub(r"\W", "_", path)
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+PAGES: dict[str, Callable[[str], str]] = {
+    "coming-from-livekit-agents.md": page.filled,
+    "events.md": events_page,
+    "semantics.md": semantics_page,
+}
 """By page: what it should be, given what it is."""
 
 

@@ -10,9 +10,13 @@ from antiphon import (
     Agent,
     AgentSession,
     ChatContext,
+    ConfirmTask,
+    GetEmailTask,
     Model,
     RunContext,
     SpeechHandle,
+    TaskGroup,
+    TaskGroupResult,
     build_llm,
     build_tts,
     function_tool,
@@ -102,3 +106,13 @@ async def a_test(session: AgentSession[MyInfo]) -> None:
     assert_type(handoff.event().new_agent, Agent)
     with mock_tools(Billing, {"note": lambda name: f"{name}!"}):
         pass
+
+
+async def tasks() -> None:
+    group = TaskGroup(return_exceptions=True)
+    group.add(GetEmailTask, id="email", description="asks for the e-mail address").add(
+        lambda: ConfirmTask("May we call back?"), id="call", description="asks for consent"
+    )
+    assert_type(await group, TaskGroupResult)
+    assert_type((await GetEmailTask(require_confirmation=False)).email_address, str)
+    assert_type(await ConfirmTask("May we call back?"), bool)

@@ -271,8 +271,8 @@ class BackgroundAudioPlayer:
     def _draw(self, choice: tuple[AudioConfig, ...]) -> AudioConfig | None:
         assert self._session is not None
         self._draws += 1
-        prefix = self._session._live.ids.prefix
-        return chosen(choice, Chance(prefix, "background", self._draws).share())
+        root = self._session._live.ids.root
+        return chosen(choice, Chance(root, "background", self._draws).share())
 
     # Ending
 

@@ -25,8 +25,8 @@ def check(
 
     from ..registry import default_registry
     from .checking import check_file
+    from .environment import read_dotenv
     from .output import show_table, warn
-    from .talk import read_dotenv
 
     if output is not None and not graph:
         raise typer.BadParameter("--output is where --graph writes its chart; give that as well")

@@ -41,12 +41,9 @@ class Choice:
         named = [self.stand_ins[slot] for slot in _ORDER if slot in self.stand_ins]
         if not named:
             return ""
-        way = (
-            f"set {self.wanted_keys[0]} for real ones"
-            if self.wanted_keys
-            else "install a provider and set its key for real ones"
-        )
-        return f"built-in stand-ins: {', '.join(dict.fromkeys(named))}; {way}"
+        # Without a key that an installed provider waits for there is nothing to recommend.
+        way = f"; set {self.wanted_keys[0]} for real ones" if self.wanted_keys else ""
+        return f"built-in stand-ins: {', '.join(dict.fromkeys(named))}{way}"
 
 
 async def choose(

@@ -71,5 +71,11 @@ def warn(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
+def sentence(error: BaseException) -> str:
+    """An error in one sentence, with what has been noted about where it happened."""
+    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
+    return "; ".join([str(error), *notes])
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())

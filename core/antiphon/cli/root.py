@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from ..errors import AntiphonError
 from .logs import LogFormat, LogLevel, show_logs
-from .output import is_terminal, warn
+from .output import is_terminal, sentence, warn
 
 _GLOBAL = {"--traceback": 0, "--log-level": 1, "--log-format": 1}
 """Options of every command, and how many values they take: understood behind its name as well."""
@@ -63,12 +63,6 @@ def _line_of_the_user(error: BaseException) -> str | None:
         if path.is_file() and not any(path.is_relative_to(folder) for folder in foreign):
             place = f"{path.name}, line {frame.lineno}"
     return place
-
-
-def sentence(error: BaseException) -> str:
-    """An error in one sentence, with what has been noted about where it happened."""
-    notes = [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
-    return "; ".join([str(error), *notes])
 
 
 def application() -> typer.Typer:

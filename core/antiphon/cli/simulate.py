@@ -42,8 +42,8 @@ def simulate(
     """
     from ..app.file import load_app
     from ..testing.simulation import Suite, read_scenarios
+    from .environment import read_dotenv
     from .summary import write_report
-    from .talk import read_dotenv
 
     if json is not None and not json.parent.is_dir():
         raise typer.BadParameter(f"there is no directory {str(json.parent)!r} for --json")

@@ -65,14 +65,15 @@ def talk(
 ) -> None:
     """Talks to the agents of FILE: by microphone, by typing, or with WAV files.
 
-    Ctrl-C ends the call and shows what it was; a second one stops at once.
+    Ctrl-C ends the call and shows what it was; so does SIGTERM. A second Ctrl-C stops at once.
     """
     from ..app import App, app_for_agent
     from ..app.file import load_app
     from .calling import Call, run_call
+    from .environment import read_dotenv
     from .first_agent import Host
+    from .output import warn
     from .overrides import read_settings
-    from .root import sentence
     from .summary import show_summary, write_report
     from .transcript import Transcript
 
@@ -105,19 +106,21 @@ def talk(
             if report is not None:
                 write_report(call.report, report)
                 talking.transcript.note(f"report: {report}")
-    if call.error is not None:
-        from .output import warn
-
-        warn(sentence(call.error))
-        raise typer.Exit(1)
+    if input is not None and call.heard_out and not call.understood:
+        warn(_nothing_heard(input, call.voice_heard))
+    call.finish()
 
 
-def read_dotenv(path: Path) -> None:
-    """Adds what a `.env` file says to the environment, where that says nothing."""
-    if path.is_file():
-        from dotenv import load_dotenv
-
-        load_dotenv(path, override=False, encoding="utf-8")
+def _nothing_heard(recording: Path, voice_heard: bool) -> str:
+    if voice_heard:
+        return (
+            f"somebody was heard in {str(recording)!r}, and no words were understood; "
+            "try another recogniser: --stt"
+        )
+    return (
+        f"nothing was heard in {str(recording)!r}: no voice was found in it; "
+        "is it the right file, and loud enough?"
+    )
 
 
 class _Talk:
@@ -158,9 +161,10 @@ class _Talk:
         transport = recorded if recorded is not None else self._transport()
         if self._file is None:
             self._introduce(choice)
+        from .typing_in import LEAVE, PipedTransport
+
         if self._typed and is_terminal(sys.stdin):
-            self.transcript.note("type what you say; Ctrl-D or Ctrl-C ends the call")
-        from .typing_in import PipedTransport
+            self.transcript.note(f"type what you say; {LEAVE} or Ctrl-C ends the call")
 
         def on_session(session: Any) -> None:
             call.follow(session)
@@ -222,11 +226,12 @@ class _Talk:
             from ..transports.microphone import MicrophoneTransport
 
             return MicrophoneTransport()
-        from ..transports.console import ConsoleTransport
         from .output import is_terminal
-        from .typing_in import PipedTransport
+        from .typing_in import PipedTransport, TerminalTransport
 
-        return ConsoleTransport() if is_terminal(sys.stdin) else PipedTransport()
+        if not is_terminal(sys.stdin):
+            return PipedTransport()
+        return TerminalTransport(self.transcript, echoed=is_terminal(sys.stdout))
 
     def _introduce(self, choice: Choice) -> None:
         note = self.transcript.note

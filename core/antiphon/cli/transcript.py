@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import deque
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -65,6 +66,8 @@ class Transcript:
         self.style: Literal["plain", "rich", "json"] = style
         self._caller = caller
         self._painter = _Painter(self._file) if style == "rich" else None
+        self._shown: deque[str] = deque(maxlen=100)
+        """Lines of the caller's that stand there already."""
 
     def attach(self, session: AgentSession[Any]) -> None:
         """Listens to a session from now on."""
@@ -77,6 +80,10 @@ class Transcript:
             return
         for text, style in self._lines(event):
             self._print(f"[{event.at:5.2f}] {plain_line(text)}", style)
+
+    def has_shown(self, text: str) -> None:
+        """The caller has typed this where the transcript is read: it is not printed again."""
+        self._shown.append(text)
 
     def note(self, text: str) -> None:
         """Prints a remark that is no part of the conversation; as JSON, `{"event": "note", …}`."""
@@ -122,7 +129,9 @@ class Transcript:
         if isinstance(item, FunctionCall):
             return [(f"→ tool {item.name}({_arguments(item)})", "yellow")]
         if isinstance(item, FunctionCallOutput):
-            said = _shortened(item.output) or "(nothing)"
+            if not item.output and not item.is_error:
+                return []  # it only handed over, or has nothing to say: what follows tells
+            said = _shortened(item.output)
             return [(f"← {item.name}: {said}", "red" if item.is_error else "yellow")]
         if isinstance(item, ProviderNote) or item.role in ("system", "developer"):
             return []
@@ -131,6 +140,9 @@ class Transcript:
     def _message(self, message: ChatMessage) -> list[Line]:
         text = message.text_content
         if message.role == "user":
+            if text in self._shown:
+                self._shown.remove(text)
+                return []
             return [(f"{self._caller}: {text}", "bold cyan")]
         unheard = ""
         whole = message.generated_text

@@ -1,8 +1,10 @@
-"""Typed lines that come from a pipe: each waits until the agent has answered the one before."""
+"""Typed lines: from a terminal, or from a pipe, where each waits until the agent has answered the
+one before."""
 
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import SessionClosed
@@ -11,10 +13,36 @@ from ..transports.console import ConsoleTransport
 
 if TYPE_CHECKING:
     from ..session import AgentSession
+    from .transcript import Transcript
 
+LEAVE = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+"""The keys that end what is typed."""
+_FAREWELLS = ("exit", "quit", "bye")
+"""What people type to leave. It is for the agent all the same: it may have a tool for that."""
 _SETTLED = 0.05
 """Seconds of rest after which an agent is taken to have nothing more to say for now: what
 `on_enter` says is asked for a moment after the agent has become active."""
+
+
+class TerminalTransport(ConsoleTransport):
+    """A console at which a person types.
+
+    `echoed`: what is typed stands on the terminal that shows the transcript too, so the transcript
+    need not repeat it.
+    """
+
+    def __init__(self, transcript: Transcript, *, echoed: bool, fd: int | None = None) -> None:
+        super().__init__(fd=fd)
+        self._transcript = transcript
+        self._echoed = echoed
+
+    def _took(self, lines: list[str], ended: str | None) -> None:
+        for line in filter(None, map(str.strip, lines)):
+            if self._echoed:
+                self._transcript.has_shown(line)
+            if line.lower().rstrip(".!") in _FAREWELLS:
+                self._transcript.note(f"({LEAVE} ends the call)")
+        super()._took(lines, ended)
 
 
 class PipedTransport(ConsoleTransport):

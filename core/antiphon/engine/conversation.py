@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent, lineage
-from ..clock import Ids, wall_time
+from ..clock import wall_time
 from ..errors import SessionClosed, SlotMissing, ToolError
 from ..events import (
     ErrorEvent,
@@ -29,14 +29,14 @@ from .failures import Failures
 from .foreground import Foreground
 from .hearing import Hearing
 from .interrupting import Interrupting
-from .journal import Journal, session_id
+from .journal import Journal, session_ids
+from .keypad import Keypad
 from .limits import Limits
 from .live_settings import LiveSettings
-from .keypad import Keypad
 from .mailbox import Mailbox
 from .model_calls import ModelCalls
-from .quiet import Quiet
 from .pacing import Pacing
+from .quiet import Quiet
 from .recording import Recorder
 from .replying import Replying
 from .requests import Requests
@@ -83,9 +83,8 @@ class Conversation:
         self.session = session
         self.loop = asyncio.get_running_loop()
         self.log = logging.getLogger("antiphon.session")
-        seed = options.seed
-        self.ids = Ids(seed if seed is not None else getattr(self.loop, "seed", None))
-        self.id = session_id(self.loop, self.ids.prefix)
+        self.ids = session_ids(self.loop, options.seed)
+        self.id = f"session_{self.ids.prefix}"
         self.log_fields = SessionFields(self.id)
         self.started_at = self.loop.time()
         self.options = options
@@ -180,6 +179,12 @@ class Conversation:
     def _deliver(self, event: Any) -> None:
         # Listeners are outside of any tool or hook, whoever's doing they are told of.
         self.journal.note(event)
+        if self.listeners.wants(event.name):
+            self._tell_listeners(event)
+        if self.transport is not None:
+            self.transport.notify(event)
+
+    def _tell_listeners(self, event: Any) -> None:
         token = current_scope.set(None)
         failures = self.listeners.deliver(event)
         current_scope.reset(token)
@@ -192,8 +197,6 @@ class Conversation:
                     error=error, source="listener", recoverable=True, detail=name, at=self.now()
                 )
             )
-        if self.transport is not None:
-            self.transport.notify(event)
 
     def _crashed(self, error: BaseException) -> None:
         self.log.critical("the engine failed; the session closes", exc_info=error)
@@ -337,7 +340,9 @@ class Conversation:
             # A task that the hook awaited has given way, to another agent or to the end.
             if not self.closing_begun and not self.switching.window_open:
                 self._hook_failed(scope, error)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # e.g. `pytest.fail`: the switch must go on
             self._hook_failed(scope, error)
         finally:
             scope.returned = True

@@ -34,6 +34,8 @@ class Delays:
         self._usual: float | None = None
         """The moving mean of the pauses that this user makes without having finished."""
         self._paused = False
+        self._answered_until: float | None = None
+        """The end of the voice of the last turn: going on soon after it means it was a pause."""
 
     @property
     def unfinished(self) -> bool:
@@ -95,16 +97,24 @@ class Delays:
 
     # The user's pauses
 
-    def went_on(self, pause: float) -> None:
-        """After a pause of so many seconds the user went on with what was being said."""
+    def voice_began(self, at: float, before: float | None) -> None:
+        """The user speaks: after a pause since `before` in the turn in progress, or (None) perhaps
+        in one that seemed to be over and whose reply has not been heard yet."""
+        if before is None:
+            timelines = self._c.user_turns.timelines
+            unheard = bool(timelines) and timelines[-1].first_audio is None
+            before = self._answered_until if unheard else None
+        self._answered_until = None
         settings = self._c.turn_settings
-        if settings.mode == "adaptive":
-            usual = self._usual if self._usual is not None else settings.min_delay / _MARGIN
-            self._usual = usual + _WEIGHT * (min(pause, settings.max_delay) - usual)
-            self._paused = True
+        if settings.mode == "fixed" or before is None or at - before > settings.max_delay:
+            return
+        usual = self._usual if self._usual is not None else settings.min_delay / _MARGIN
+        self._usual = usual + _WEIGHT * (at - before - usual)
+        self._paused = True
 
-    def ended(self) -> None:
-        """A turn has ended."""
+    def turn_ended(self, voiced_until: float | None) -> None:
+        """A turn has ended, with its voice at that time where it is known."""
+        self._answered_until = voiced_until
         if self._usual is not None and not self._paused:
             least = self._c.turn_settings.min_delay / _MARGIN
             self._usual += _DECAY * (least - self._usual)

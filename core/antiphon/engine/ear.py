@@ -59,11 +59,11 @@ class Ear:
         self.model_call: ModelCall | None = None
         """The record of its stream, once that is open."""
 
-    def give(self, frame: AudioFrame) -> None:
-        """Gives it a frame."""
+    def give(self, frame: AudioFrame, duration: float) -> None:
+        """Gives it a frame of so many seconds."""
         if self.origin is None:
             self.origin = frame.started_at
-        self.given_until = frame.ended_at
+        self.given_until = frame.started_at + duration
         self.channel.offer(frame)
 
     def give_kept(self) -> None:
@@ -71,7 +71,7 @@ class Ear:
         since = self.given_until - 1e-6
         for frame in self.kept:
             if frame.started_at >= since and frame.ended_at > self.finalised_until:
-                self.give(frame)
+                self.give(frame, frame.duration)
 
     @property
     def seconds(self) -> float:
@@ -86,10 +86,10 @@ class Ear:
         self.origin = None
         self.given_until = float("-inf")
 
-    def keep(self, frame: AudioFrame, limit: float) -> None:
-        """Remembers a frame, and forgets the oldest beyond `limit` seconds."""
+    def keep(self, frame: AudioFrame, duration: float, limit: float) -> None:
+        """Remembers a frame of so many seconds, and forgets the oldest beyond `limit` seconds."""
         self.kept.append(frame)
-        self.kept_seconds += frame.duration
+        self.kept_seconds += duration
         while self.kept_seconds > limit and len(self.kept) > 1:
             self.kept_seconds -= self.kept.popleft().duration
 

@@ -116,6 +116,15 @@ class Entering:
             _, timeline = self._take_held(level)
             self._c.user_turns.close_timeline(timeline, interrupted=False)
 
+    def answered_with_a_later_turn(self) -> None:
+        """The reply to an ordinary turn begins: it answers those that were waiting too."""
+        level = self._level
+        turns, level.held_turns = level.held_turns, []
+        if turns:
+            level.cancel_grace()
+        for _, timeline in turns:
+            self._c.user_turns.close_timeline(timeline, interrupted=False)
+
     def _answer_held(self, level: Level, entered: bool) -> None:
         """Answers the turns of the window, unless `on_enter` has asked for a reply that does."""
         level.cancel_grace()

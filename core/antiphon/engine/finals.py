@@ -25,6 +25,8 @@ class Reach:
     """All audio before it counts as finalised."""
     surely: float | None
     """The same without any tolerance; None: not known."""
+    spoken: float | None = None
+    """When its last word ended, where it has word times."""
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class Late:
     committed: float
     finals: list[str] = field(default_factory=list)
     """The finals for it so far."""
+    came: list[str] = field(default_factory=list)
+    """Those of them that the message does not have yet."""
 
 
 class Finals:
@@ -87,7 +91,7 @@ class Finals:
         else:
             until = now
         self.cover(until)
-        return Reach(until, surely)
+        return Reach(until, surely, spoken_until)
 
     # What the user is to be taken not to have said
 
@@ -114,10 +118,9 @@ class Finals:
     # Turns that did not wait for their final
 
     def completes_late(self, reach: Reach) -> bool:
-        """Whether nothing more can come for the audio of that turn. The answer to an earlier
-        `Flush` may be late, too: it covers less."""
-        late = self.late
-        return late is None or reach.surely is None or reach.surely >= late.until - _EPSILON
+        """Whether all words of that turn are final now. The answer to an earlier `Flush` may be
+        late, too, and a final may be about a part: they cover less."""
+        return self.late is None or reach.until >= self.late.until - _EPSILON
 
     def belongs_to_late(self, reach: Reach, event: Final, *, silent_since_then: bool) -> bool:
         """Whether a final is about the audio of a turn that was committed without it."""
@@ -126,6 +129,7 @@ class Finals:
             return False
         if reach.surely is None:
             return silent_since_then
-        if event.flushed and not event.words:
+        if event.flushed and reach.spoken is None:
             return reach.surely <= late.committed + _EPSILON
-        return reach.surely <= late.until + TRIMMED
+        spoken = reach.surely if reach.spoken is None else reach.spoken
+        return spoken <= late.until + TRIMMED

@@ -106,12 +106,13 @@ class Hearing:
         return AudioFrame(data, rate, 1, frame.started_at) if data else None
 
     def _give(self, ear: Ear, frame: AudioFrame) -> None:
-        ear.keep(frame, PREROLL if self._c.turns.quiet else KEPT)
+        duration = frame.duration
+        ear.keep(frame, duration, PREROLL if self._c.turns.quiet else KEPT)
         if ear.gated and not ear.open:
             return
         channel = ear.channel
-        if len(channel) * frame.duration > KEPT:
-            while len(channel) * frame.duration > KEPT - 1.0:
+        if len(channel) * duration > KEPT:
+            while len(channel) * duration > KEPT - 1.0:
                 channel.drop_oldest()
             self._c.post(
                 self._c.report_error,
@@ -120,7 +121,7 @@ class Hearing:
                 True,
                 "audio_lost",
             )
-        ear.give(frame)
+        ear.give(frame, duration)
 
     # What the turns ask for
 
@@ -258,7 +259,7 @@ class Hearing:
             data = resampler.push(frame.data) + resampler.flush()
             frame = AudioFrame(data, rates[0], 1, frame.started_at)
         for piece in split(frame, frame.sample_rate * self._c.frame_ms // 1000):
-            ear.keep(piece, KEPT)
+            ear.keep(piece, piece.duration, KEPT)
 
     def _close_ear(self, ear: Ear) -> None:
         ear.channel.close()

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from ..clock import wall_time
+from ..clock import Ids, wall_time
 from ..events import CloseEvent, ErrorEvent
 
 if TYPE_CHECKING:
@@ -19,18 +19,21 @@ MAX_ERRORS = 200
 """Errors that are kept; those after them are counted only."""
 
 
-_seeded: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, int]] = WeakKeyDictionary()
-"""The sessions of loops that have a seed, by the prefix of their ids."""
+_seeded: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, int]] = WeakKeyDictionary()
+"""The sessions of loops that have a seed, counted by the seed of their ids."""
 
 
-def session_id(loop: asyncio.AbstractEventLoop, prefix: str) -> str:
-    """`session_k3v0q8ze`; in a loop with a seed, where all sessions have the same ids, the second
-    is `session_k3v0q8ze_2`."""
-    if getattr(loop, "seed", None) is None:
-        return f"session_{prefix}"
+def session_ids(loop: asyncio.AbstractEventLoop, seed: int | None) -> Ids:
+    """The ids of a new session. In a loop with a seed, where all would have the same, the second
+    session of a seed has those of `k3v0q8ze_2`: an agent may go from one session to another, and
+    takes its context with it."""
+    of_loop = getattr(loop, "seed", None)
+    if of_loop is None:
+        return Ids(seed)
+    seed = of_loop if seed is None else seed
     counts = _seeded.setdefault(loop, {})
-    counts[prefix] = counts.get(prefix, 0) + 1
-    return f"session_{prefix}" + (f"_{counts[prefix]}" if counts[prefix] > 1 else "")
+    counts[seed] = counts.get(seed, 0) + 1
+    return Ids(seed, f"_{counts[seed]}" if counts[seed] > 1 else "")
 
 
 class Journal:

@@ -51,11 +51,20 @@ class Keypad:
         c.states.user_acts()
         c.turns.barge_in.key_pressed()
         if overrides(c.agent, "on_dtmf"):
+            self._pass_on(c.agent)
             self._give(c.agent, key)
         elif c.options.dtmf_timeout is not None:
             self._collect(key, c.options.dtmf_timeout)
 
     # The agent's hook
+
+    def _pass_on(self, agent: Agent) -> None:
+        """Gives to the hook what was pressed before its agent became active, and is no turn yet:
+        keys that are pressed together are not torn apart."""
+        self._over.cancel()
+        keys, self._digits = self._digits, ""
+        for key in keys:
+            self._give(agent, key)
 
     def _give(self, agent: Agent, key: str) -> None:
         if len(self._for_hook) >= WAITING:
@@ -91,6 +100,9 @@ class Keypad:
             self._over.set(self._c.loop.time() + timeout)
 
     def _turn_over(self) -> None:
+        if overrides(self._c.agent, "on_dtmf"):
+            self._pass_on(self._c.agent)
+            return
         text = self.take()
         if text:
             self._c.user_turns.text(text)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..clock import cpu_time
+from ..clock import work_time
 from ..logs import SessionFields, session_fields
 
 
@@ -46,7 +46,7 @@ class Mailbox:
         self._busy = False
         self._delivering = False
         self.spent = 0.0
-        """CPU seconds spent in commands so far."""
+        """Seconds spent in commands so far, of real time: they never wait."""
         self._settle = settle
         self._deliver = deliver
         self._failed = failed
@@ -74,7 +74,7 @@ class Mailbox:
     def _run(self) -> None:
         commands = self._commands
         self._busy = True
-        began = cpu_time()
+        began = work_time()
         try:
             while commands:
                 handler, args = commands.popleft()
@@ -89,7 +89,7 @@ class Mailbox:
                         self._failed(error)
         finally:
             self._busy = False
-            self.spent += cpu_time() - began
+            self.spent += work_time() - began
         if self._notices and not self._delivering:
             self._delivering = True
             try:

@@ -196,7 +196,14 @@ class SlotStream(Generic[T]):
         stream, self._stream = self._stream, self._stream or _CLOSED
         if stream is not None and stream is not _CLOSED:
             self._stream = _CLOSED
-            await stream.aclose()
+            try:
+                # A vendor's socket may never say goodbye: who reads the stream is not kept for it.
+                async with asyncio.timeout(CLOSE_BOUND) as bound:
+                    await stream.aclose()
+            except TimeoutError:
+                if not bound.expired():
+                    raise
+                log.warning("the %s did not close within %.0f s", repr(self)[1:-1], CLOSE_BOUND)
 
 
 class _Closed:

@@ -79,17 +79,18 @@ class Recorder:
             self.on_handoff(item, old, new)
         return item
 
-    def output(self, output: FunctionCallOutput, agent: Agent, *, last: bool = False) -> None:
+    def output(self, output: FunctionCallOutput, *agents: Agent, last: bool = False) -> None:
         """Records a tool's output: at the end of the history, right after its calls in the
-        context, or with `last` at the end there too. A context that has lost the call meanwhile
+        contexts, or with `last` at the end there too. A context that has lost the call meanwhile
         does not get the output: a vendor would refuse it."""
         output.created_at = self._now()
-        context = agent._chat_ctx
-        position = self._after_calls(context, output.call_id)
-        if position is not None and (last or position >= len(context)):
-            context.append(output)
-        elif position is not None:
-            context.items.insert(position, output)
+        for agent in agents:
+            context = agent._chat_ctx
+            position = self._after_calls(context, output.call_id)
+            if position is not None and (last or position >= len(context)):
+                context.append(output)
+            elif position is not None:
+                context.items.insert(position, output)
         self.history.append(output)
         self._notify(ConversationItemAdded(item=output, at=self._now()))
 

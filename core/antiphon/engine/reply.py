@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..agent import Agent
 from ..chat import ChatContext, ChatMessage
 from ..llm import ToolChoice
+from ..scopes import Scope
 from ..speech import SpeechHandle
 from .segment import Segment
 from .steps import Step
@@ -33,6 +34,8 @@ class Reply:
     """None: those of the agent and the session."""
     overrides: dict[str, Any] = field(default_factory=dict)
     timeline: Timeline | None = None
+    hook_scope: Scope | None = None
+    """Of the user's hook, while that runs."""
     turn_ctx: ChatContext | None = None
     """The context as the user's hook has edited it."""
     task: asyncio.Task[None] | None = None

@@ -46,7 +46,7 @@ class Replying:
     @property
     def thinking(self) -> bool:
         """An LLM or a tool is at work on a reply (not merely queued behind other speech)."""
-        return any(
+        return bool(self.active) and any(
             reply.task is not None
             and not self._c.switching.paused(reply.agent)
             and (reply.step is None or not reply.step.llm_done or bool(reply.step.calls))

@@ -75,6 +75,7 @@ class Requests:
         if scope is not None and self._c.switching.paused(scope.agent):
             level = self._c.switching.level_of(scope.agent)
             assert level is not None
+            handle._agent = scope.agent
             level.resumed.append((self._resume, (handle, start, scope.agent)))
         elif scope is not None and scope.is_open:
             start(scope.agent)

@@ -247,8 +247,27 @@ class Slots:
         ]
 
     async def load(self, agent: Agent) -> None:
-        """Loads and prewarms the slots of an agent, before the conversation begins."""
-        await make_ready((filled.object, filled.label) for filled in self.unloaded(agent))
+        """Loads and prewarms the slots of an agent, and the session's own that it does without: the
+        next agent may use them. Before the conversation begins."""
+        needed = {id(filled): filled for filled in self.unloaded(agent) + self._unloaded_shared()}
+        await make_ready((filled.object, filled.label) for filled in needed.values())
+
+    def _unloaded_shared(self) -> list[_Filled]:
+        found = []
+        for slot in self.in_use:
+            value = self._session.get(slot)
+            if self._override is not None:
+                value = self._override(slot, value)
+            if value is None:
+                continue
+            try:
+                filled = self._fill(value, slot)
+            except AntiphonError as error:
+                error.add_note(f"needed for the {slot} of the session")
+                raise
+            if not filled.loaded:
+                found.append(filled)
+        return found
 
     async def load_late(self, agent: Agent) -> None:
         """The same in mid-call: in threads, while the audio made ahead keeps playing."""

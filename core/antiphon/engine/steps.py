@@ -38,6 +38,7 @@ class Call:
         "item",
         "outcome",
         "scope",
+        "shown_to",
         "step",
         "task",
         "tool",
@@ -52,6 +53,8 @@ class Call:
         self.tool: FunctionTool[Any, Any] | None = None
         """What it runs, once that has begun."""
         self.cancel_on_interruption = False
+        self.shown_to: list[Agent] = []
+        """Agents that were handed a context with this call in it while it ran."""
 
 
 class Step:

@@ -223,6 +223,7 @@ class Switching:
         except Exception as error:
             error.add_note(f"in the `context=` function of the hand-off to {new.id!r}")
             self._c.report_error(error, "handoff", True, new.id)
+        self._c.tool_calls.handed(new)
         if new is not old:
             old._runtime = None
         if all(later.new is not new for later in level.queue):

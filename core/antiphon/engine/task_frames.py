@@ -52,6 +52,11 @@ class TaskFrames:
         level = self._c.switching.level_of(scope.agent)
         if not scope.is_open or level is None:
             raise ToolError(f"the {scope} has ended; the task {task.id!r} cannot begin")
+        if self._c.switching.level_of(task) is not None:
+            raise RuntimeError(
+                f"the task {task.id!r} is active already, and cannot be awaited in the {scope}; "
+                f"make a new one: {type(task).__name__}(…)"
+            )
         if level.queue and scope.kind != "on_exit":
             raise _gave_way(task, level.queue[0].new)
         task._parent = scope.agent
@@ -77,14 +82,10 @@ class TaskFrames:
 
     def _cancelled(self, frame: Frame) -> None:
         """The await was cancelled: the task has nothing more to do, and says nothing more."""
-        for level in self._c.switching.stack:
-            if frame in level.pushes:
-                level.pushes.remove(frame)
-                frame.task._claimed = None
-            elif level.frame is frame:
-                if not frame.task.done():
-                    frame.task.cancel()
-                self._c.interrupting.of_agent(frame.task)
+        if not frame.task.done():
+            frame.task.cancel()
+        if any(level.frame is frame for level in self._c.switching.stack):
+            self._c.interrupting.of_agent(frame.task)
 
     def completed(self, task: AgentTask[Any]) -> None:
         """A task that is in the session has called `complete`."""
@@ -134,6 +135,7 @@ class TaskFrames:
         above.held_turns, level.held_turns = level.held_turns, []
         above.held, level.held = level.held, []
         self._c.switching.stack.append(above)
+        self._c.tool_calls.handed(task)
         task._claimed = None
         self._c.activate(task)
         self._c.recorder.handoff(old, task)
@@ -177,6 +179,10 @@ class TaskFrames:
         for switch in level.queue:
             switch.handle = None  # it was of the task, and is done
             below.queue.append(switch)
+        if below.queue:
+            for waiting in below.pushes:
+                if waiting.scope.kind != "on_exit" and waiting.error is None:
+                    waiting.error = _gave_way(waiting.task, below.queue[0].new)
         below.held_turns += level.held_turns
         below.held += level.held
         self._c.entering.deliver_held(below.agent)
@@ -191,6 +197,7 @@ class TaskFrames:
         level.leave_scopes()
         stack.pop()
         merge_back(frame)
+        self._c.tool_calls.handed(frame.parent)
         task._runtime = None
         self._c.activate(frame.parent)
         self._c.recorder.handoff(task, frame.parent)
@@ -251,6 +258,10 @@ class TaskFrames:
 
 
 def _waits_for_tools(reply: Reply) -> bool:
+    """Whether it goes on only when its tools have ended; or when the speech has that its hook
+    awaits, of which the same is true."""
+    if reply.hook_scope is not None:
+        return bool(reply.hook_scope.awaited)
     step = reply.step
     return (
         step is not None

@@ -327,7 +327,7 @@ class ToolCalls:
         for call, output in zip(step.calls, outputs, strict=True):
             if self.running.pop(call.item.id, None) is None:
                 continue
-            self._c.recorder.output(output, step.agent, last=after_task)
+            self._c.recorder.output(output, step.agent, *call.shown_to, last=after_task)
             step.handle.chat_items.append(output)
             if call.outcome is not None and call.outcome.images:
                 id = self._c.recorder.item_id()
@@ -352,6 +352,13 @@ class ToolCalls:
                 call.scope.is_open = False
                 call.scope.left = True
 
+    def handed(self, agent: Agent) -> None:
+        """An agent was given a context: calls in it that still run will have their output there."""
+        for call in self.running.values():
+            known = agent is call.step.agent or agent in call.shown_to
+            if not known and agent._chat_ctx.get_by_id(call.item.id) is not None:
+                call.shown_to.append(agent)
+
     def abandon(self, why: str) -> list[asyncio.Task[Any]]:
         """The session closes: every call still without an output gets one. Returns the tasks of
         tools, which have been cancelled."""
@@ -369,7 +376,7 @@ class ToolCalls:
                 output=outcome.output,
                 is_error=outcome.is_error,
             )
-            self._c.recorder.output(output, call.step.agent)
+            self._c.recorder.output(output, call.step.agent, *call.shown_to)
             if call.task is not None and not call.task.done():
                 call.task.cancel()
                 tasks.append(call.task)

@@ -30,6 +30,7 @@ class TurnHook:
         if context.get_by_id(message.id) is not None:
             context.remove(message.id)
         scope = Scope("on_user_turn_completed", agent, handle=reply.handle)
+        reply.hook_scope = scope
         token = current_scope.set(scope)
         before = message.content
         try:
@@ -48,6 +49,7 @@ class TurnHook:
             self._failed(agent, error)
         finally:
             scope.is_open = False
+            reply.hook_scope = None
             current_scope.reset(token)
             self._c.post(self._keep, message, before, agent)
         if message.id not in context:

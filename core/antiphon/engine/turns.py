@@ -54,8 +54,6 @@ class Turns:
         self._deadline = Alarm(conversation, self._final_overdue)
         self._held = ""
         """The last segment that had to wait for the user."""
-        self._answered_until: float | None = None
-        """The end of the voice of the last turn: going on soon after it means it was a pause."""
         self._words = Words(conversation, self)
         self._endpoint = Endpoint(conversation, self, self._words)
         self.barge_in = BargeIn(conversation, self)
@@ -120,7 +118,8 @@ class Turns:
         """Speech has begun or ended."""
         if event.type == "speech_started":
             self._c.speculating.cancel()
-            self._note_pause(event.at)
+            before = self.last_voiced if self.in_progress else None
+            self._endpoint.delays.voice_began(event.at, before)
             self.voice = Voice.SPEAKING
             self.began = event.at
             self._words.expect()
@@ -134,18 +133,6 @@ class Turns:
             self._voice_ended(event.at)
             self.barge_in.speech_ended(event.at)
             self._endpoint.consider()
-
-    def _note_pause(self, at: float) -> None:
-        """The user speaks: after a pause in the turn in progress, or in one that seemed to be
-        over and whose reply has not been heard yet."""
-        before = self.last_voiced
-        if not self.in_progress:
-            timelines = self._c.user_turns.timelines
-            unheard = bool(timelines) and timelines[-1].first_audio is None
-            before = self._answered_until if unheard else None
-        if before is not None and at - before <= self._c.turn_settings.max_delay:
-            self._endpoint.delays.went_on(at - before)
-        self._answered_until = None
 
     def vad_changed(self, voiced_until: float | None) -> None:
         """Another VAD listens from now on: nobody will tell when this utterance ends. If it goes
@@ -312,8 +299,7 @@ class Turns:
             self.barge_in.turn_was_empty()
             return None
         self._decide("commit", reason)
-        self._endpoint.delays.ended()
-        self._answered_until = voiced if self._c.hearing.has_vad else None
+        self._endpoint.delays.turn_ended(voiced if self._c.hearing.has_vad else None)
         timeline = self._c.user_turns.new_timeline(text)
         timeline.speech_started = began
         timeline.last_voiced = None if voiced is None else self._c.since_start(voiced)

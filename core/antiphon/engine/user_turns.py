@@ -101,6 +101,7 @@ class UserTurns:
         if self.without_llm(self._c.agent) and not has_hook(self._c.agent):
             self.skip_without_llm(timeline, self._c.agent)
             return
+        self._c.entering.answered_with_a_later_turn()
         handle = self._c.requests.new_handle("user_turn", user_initiated=False)
         if timeline is not None:
             self.will_answer(timeline, handle, self._c.agent)

@@ -112,15 +112,17 @@ class Words:
         if self._finals.forgets(reach, now, FINAL_BOUND):
             return False
         silent = self._silent_since_late()
-        last, said_again = self._last_taken, bool(text)
-        text = _beyond(self._taken, text)
-        beyond = _beyond(last, text)
-        if said_again:
+        rest = _beyond(self._taken, text)
+        beyond = _beyond(self._last_taken, rest)
+        over = reach.surely is None or reach.surely >= self._taken_at or beyond != text
+        if text and over:
             self._taken, self._last_taken = [], []
+        text = rest
         if beyond and beyond != text:
             text = beyond
         elif self._finals.belongs_to_late(reach, event, silent_since_then=silent):
-            self._correct(text, over=event.flushed and self._finals.completes_late(reach))
+            complete = self._finals.completes_late(reach)
+            self._correct(text, complete=complete, over=complete and event.flushed)
             if text:
                 self.partial = ""
                 self.due = self.due and not self._covered(reach)
@@ -222,21 +224,28 @@ class Words:
             return False
         return turns.began is None or turns.began <= late.until + _EPSILON
 
-    def _correct(self, text: str, *, over: bool) -> None:
+    def _correct(self, text: str, *, complete: bool, over: bool) -> None:
         late = self._finals.late
         assert late is not None
         if over:
             self._finals.late = None
         if text:
             late.finals.append(text)
+            late.came.append(text)
         corrected = " ".join(late.finals)
-        if not text or corrected == late.message.content:
+        # While more is to come, the interim words are the better record.
+        if not complete or not late.came:
+            return
+        came, late.came = " ".join(late.came), []
+        if corrected == late.message.content:
             return
         if self._c.user_turns.correct(late.message, corrected):
             return
         self._c.notify(
             TranscriptDropped(
-                transcript=text, reason="its turn has been answered already", at=self._c.now()
+                transcript=came,
+                reason="its turn has been answered already",
+                at=self._c.now(),
             )
         )
 

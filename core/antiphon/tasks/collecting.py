@@ -21,14 +21,14 @@ _ALWAYS = (
     "You talk with a caller, and have one thing to do: to get {what}.\n"
     "{hint}\n"
     "- Take it from what the caller has said, if it is there already; otherwise ask for it.\n"
-    "- What you are shown of speech may be misheard: ask when you are not sure. Never make anything "
-    "up.\n"
-    "- Call `{update}` with it. When that is refused, tell the caller in plain words what is wrong, "
-    "and ask again.\n"
+    "- What you are shown of speech may be misheard: ask when you are not sure. Never make "
+    "anything up.\n"
+    "- Call `{update}` with it. When that is refused, tell the caller in plain words what is "
+    "wrong, and ask again.\n"
 )
 _CONFIRM = (
-    "- When it is noted, read it back{readback}, and ask whether it is right. Call `{confirm}` only "
-    "when the caller has said so. When they correct it, call `{update}` with the whole of it "
+    "- When it is noted, read it back{readback}, and ask whether it is right. Call `{confirm}` "
+    "only when the caller has said so. When they correct it, call `{update}` with the whole of it "
     "again.\n"
 )
 _END = (
@@ -117,16 +117,16 @@ class CollectTask(AgentTask[T]):
         if not self._require_confirmation:
             self.complete(value)
             return None
-        self._noted, self._asking = value, ctx.speech_handle
+        self.hold(value, ctx.speech_handle)
         return (
             f"noted: {shown}. Not confirmed yet: read it back and ask whether it is right, then "
             f"wait for the answer"
         )
 
-    def hold(self, value: T) -> None:
-        """Takes a checked value that did not come by the tool; the caller is still to be asked
-        whether it is right."""
-        self._noted, self._asking = value, None
+    def hold(self, value: T, asking: SpeechHandle) -> None:
+        """Takes a checked value that did not come by the tool; `asking` is the reply in which the
+        caller is asked whether it is right."""
+        self._noted, self._asking = value, asking
 
     async def _confirm(self, ctx: RunContext[Any]) -> None:
         if self._noted is None:

@@ -99,7 +99,8 @@ class GetDtmfTask(CollectTask[GetDtmfResult]):
 
     def check(self, text: str) -> str:
         """The digits of what was said or pressed. Raises `ToolError` that says what is wrong."""
-        digits, other = digits_in(text)
+        # Keys that were pressed before the task began come as text, with their last.
+        digits, other = digits_in(text.strip().removesuffix(self._stop or ""))
         if other:
             raise ToolError(f"{other!r} is no digit; give digits only")
         if len(digits) < self._fewest or (self._most is not None and len(digits) > self._most):
@@ -171,10 +172,10 @@ class GetDtmfTask(CollectTask[GetDtmfResult]):
         if not self.require_confirmation:
             self.complete(GetDtmfResult(digits))
             return
-        self.hold(GetDtmfResult(digits))
-        self.session.generate_reply(
+        asking = self.session.generate_reply(
             instructions=(
                 f"The caller pressed {' '.join(digits)}. Read it back digit by digit, and ask "
                 "whether it is right."
             )
         )
+        self.hold(GetDtmfResult(digits), asking)

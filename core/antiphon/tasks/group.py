@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
-from ..errors import ConfigurationError, ToolError
+from ..errors import ConfigurationError, StopResponse, ToolError
 from ..task import AgentTask
 from ..tools import FunctionTool, function_tool
 
@@ -15,14 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Self, Unpack
 
+    from ..chat import ChatContext, ChatMessage
     from .options import TaskOptions
 
 TaskFactory: TypeAlias = Callable[[], AgentTask[Any]]
 
-_BETWEEN = (
-    "You lead the caller through several steps; the next one is being prepared. Answer in one "
-    "short sentence, ask nothing, and say that you go on in a moment."
-)
 _GO_BACK = (
     "Goes back to earlier steps: when the caller wants to change what they have given there, or to "
     "do it again. This step is left, and comes again after them. The steps to go back to: {steps}."
@@ -69,7 +66,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         on_task_completed: Callable[[TaskCompletedEvent], Awaitable[None]] | None = None,
         **options: Unpack[TaskOptions],
     ) -> None:
-        super().__init__(instructions=_BETWEEN, **options)
+        super().__init__(**options)
         self._return_exceptions = return_exceptions
         self._on_task_completed = on_task_completed
         self._steps: dict[str, _Step] = {}
@@ -118,6 +115,10 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         except Exception as error:
             if not self.done():
                 self.complete(error)
+
+    async def on_user_turn_completed(self, turn_ctx: ChatContext, new_message: ChatMessage) -> None:
+        """What the user says between two steps is shown to the next, which answers it."""
+        raise StopResponse
 
     def _check_steps(self) -> None:
         if not self._steps:

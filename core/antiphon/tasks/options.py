@@ -27,4 +27,6 @@ class TaskOptions(TypedDict, total=False):
     turn_handling: TurnHandling | Mapping[str, Any] | None
     examples: Iterable[str]
     tts_text_transforms: Iterable[TextTransformLike] | None
+    max_tool_steps: int
+    tool_timeout: float | None
     preserve_function_call_history: bool

@@ -25,6 +25,7 @@ FEWEST_DIGITS = 7
 _KEEPS_ZERO = ("39", "378", "379")
 """Codes of countries where a leading 0 is part of the number: Italy, San Marino, Vatican City
 (national numbering plans, ITU-T E.129)."""
+_PLUS = re.compile(r"^\s*\(?\s*(?:\+|plus\b)", re.I)
 _EXTENSION = re.compile(r"\b(?:ext|extension|x)\b|\bx\d", re.I)
 
 
@@ -46,9 +47,11 @@ def read_phone_number(text: str, country_code: str | None = None) -> str:
     number = text.strip()
     if _EXTENSION.search(number):
         raise ToolError(f"{number!r} has an extension; give the number without it")
-    bare = re.sub(r"(?i)^\s*(?:tel:|\(?\s*(?:\+|plus\b))", "+", number).replace("(0)", "", 1)
-    international = bare.startswith("+") and not bare.startswith("+tel")
-    digits, other = digits_in(bare.lstrip("+"))
+    bare, plus = _PLUS.subn("", re.sub(r"(?i)^tel:", "", number))
+    international = plus > 0
+    if international:
+        bare = re.sub(r"\(\s*0\s*\)", "", bare, count=1)  # what is dialled within the country only
+    digits, other = digits_in(bare)
     if other:
         raise ToolError(f"{number!r} is no telephone number: {other!r} is no digit")
     if not international and digits.startswith("00"):

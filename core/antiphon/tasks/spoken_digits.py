@@ -18,14 +18,14 @@ def digits_in(text: str) -> tuple[str, str]:
     Separators are left out; `five`, `oh`, `double five` count. Digits of other scripts are digits.
     """
     found = ""
-    times = 1
+    times, multiplier = 1, ""
     for piece in filter(None, _SEPARATORS.split(text.lower())):
         if piece in _TIMES and times == 1:
-            times = _TIMES[piece]
+            times, multiplier = _TIMES[piece], piece
             continue
         digits = _WORDS.get(piece, piece)
         if not digits.isdecimal() or (times > 1 and len(digits) > 1):
             return found, piece
         found += "".join(str(int(digit)) for digit in digits) * times
-        times = 1
-    return found, "" if times == 1 else "double"
+        times, multiplier = 1, ""
+    return found, multiplier

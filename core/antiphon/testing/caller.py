@@ -10,6 +10,7 @@ from ..audio import AudioFrame
 from ..errors import TransportError
 from ..transport import Played, Sink, Transport, TransportCapabilities
 from ..transports.playout import Playout
+from .answers import Answers
 from .hearing import AgentEar
 from .microphone import Microphone, Utterance
 from .speech import mumble, render
@@ -73,16 +74,16 @@ class Caller(Transport):
         self._reported_after = reported_after
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sink: Sink | None = None
-        self._planned: list[tuple[float, bytes, str, bool]] = []
+        self._planned: list[tuple[float, bytes, str, bool, bool]] = []
         self._reports: list[asyncio.TimerHandle] = []
         self._ended_at: int | None = None
         self._watchers: list[asyncio.Future[None]] = []
         self._playout = Playout(sample_rate, on_played=self._tell_played, record=True)
         self._ear = AgentEar(sample_rate)
+        self._answers = Answers(self._microphone, self._ear)
         self._last_told: Played | None = None
         self._paused = False
         self._pushes = 0
-        self._listened_from = 0
         self.keys_heard = ""
         """The keys that the agent has pressed at this end, by `session.send_dtmf`."""
 
@@ -94,8 +95,8 @@ class Caller(Transport):
         self._sink = sink
         planned, self._planned = self._planned, []
         self._microphone.start(sink.audio if self.capabilities.audio_in else None)
-        for when, data, text, rendered in sorted(planned, key=lambda plan: plan[0]):
-            self._microphone.say(data, text, when=when, rendered=rendered)
+        for when, data, text, rendered, wordless in sorted(planned, key=lambda plan: plan[0]):
+            self._microphone.say(data, text, when=when, rendered=rendered, wordless=wordless)
 
     async def aclose(self) -> None:
         """Ends the call without a word to the other side."""
@@ -166,14 +167,21 @@ class Caller(Transport):
         """Makes a sound without words, now; returns at its end."""
         self._connected()
         data = mumble(seconds, sample_rate=self._rate)
-        await self.wait_until(self._plan(None, "", None, data))
+        await self.wait_until(self._plan(None, "", None, data, wordless=True))
 
     def mumble_at(self, when: float, seconds: float) -> float:
         """As `speak_at`, without words."""
-        return self._plan(when, "", None, mumble(seconds, sample_rate=self._rate))
+        data = mumble(seconds, sample_rate=self._rate)
+        return self._plan(when, "", None, data, wordless=True)
 
     def _plan(
-        self, when: float | None, text: str, seconds: float | None, audio: bytes | None
+        self,
+        when: float | None,
+        text: str,
+        seconds: float | None,
+        audio: bytes | None,
+        *,
+        wordless: bool = False,
     ) -> float:
         data = audio
         if data is None:
@@ -186,21 +194,25 @@ class Caller(Transport):
         if not self.capabilities.audio_in:
             raise TransportError("this caller has no microphone (audio=False); use type()")
         if self._loop is None and when is not None:
-            self._planned.append((when, data, text, audio is None))
+            self._planned.append((when, data, text, audio is None, wordless))
             return round(when + len(data) / (2 * self._rate), 9)
         self._connected()
-        said = self._microphone.say(data, text, when=when, rendered=audio is None)
+        said = self._microphone.say(
+            data, text, when=when, rendered=audio is None, wordless=wordless
+        )
         return self._time(said.end)
 
     def type(self, text: str) -> None:
         """Sends a typed line."""
         sink = self._connected()
         self._microphone.said.append(Utterance(self._now(), b"", text, True))
+        self._microphone.asked(self._now())
         sink.text(text)
 
     def press(self, digits: str) -> None:
         """Presses keys of the telephone, all at once: `caller.press("12#")`."""
         sink = self._connected()
+        self._microphone.asked(self._now())
         for digit in digits:
             sink.dtmf(digit)
 
@@ -215,39 +227,37 @@ class Caller(Transport):
             await asyncio.sleep(delay)
 
     async def listen_until(self, *, silence: float = 1.0, limit: float = 60.0) -> str:
-        """Waits until the agent has answered and then been silent for `silence` seconds.
+        """Waits until the agent has answered and then been silent for `silence` seconds; returns
+        the words of the answer that were heard whole.
 
-        An answer is audible after the caller's own last words and after the last `listen_until`.
-        Returns the words heard since the later of the two began. Raises `TimeoutError` when it has
-        not come to that after `limit` seconds.
+        The answer is what the agent begins after the end of all that the caller has said, typed or
+        pressed, or is planned to say. Speech that began before, whether it goes on or is cut, is no
+        part of it, and sounds without words want no answer. What an earlier call has returned is
+        not returned again.
+
+        Raises `TimeoutError` when it has not come to that within `limit` seconds, counted from now
+        or from the end of the caller's last words, whichever is later.
         """
         self._connected()
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + limit
-        said = [said for said in self._microphone.said if said.start <= self._now()]
-        since = max([self._listened_from, *[own.start for own in said]])
-        answered_after = max([self._listened_from, *[own.end for own in said]])
+        called = loop.time()
         while self._ended_at is None:
             self._hear()
-            now, left = loop.time(), self._playout.buffered()
-            voiced = self._ear.voiced_until
+            now, left, until = loop.time(), self._playout.buffered(), self._answers.until
             due: float | None = None
             if self._paused:
                 pass
             elif left > 1e-9:
                 due = now + left
-            elif voiced is not None and voiced > answered_after:
-                due = self._time(voiced) + silence
+            elif until is not None:
+                due = self._time(until) + silence
                 if now >= due - 1e-9:
                     break
-            if now >= deadline:
-                raise TimeoutError(
-                    f"the agent has not answered and then been silent for {silence:g} s within "
-                    f"{limit:g} s; it said {self._ear.text(since=since)!r}"
-                )
-            await self._change(deadline if due is None else min(due, deadline))
-        self._listened_from = self._now()
-        return self._ear.text(since=since)
+            begin = max(called, self._time(self._answers.asked))
+            if now >= begin + limit:
+                raise TimeoutError(self._answers.missing(silence, limit, begin))
+            await self._change(begin + limit if due is None else min(due, begin + limit))
+        return self._answers.take(self._now())
 
     async def _change(self, until: float) -> None:
         """Waits for something to happen to the agent's audio, or for `until`."""
@@ -297,7 +307,7 @@ class Caller(Transport):
     def heard_text(self, segment: str | None = None) -> str:
         """The agent's words that were heard whole: of one segment, or all."""
         self._hear()
-        return self._ear.text(segment=segment)
+        return self._ear.text(segment)
 
     @property
     def silent_since(self) -> float | None:

@@ -34,6 +34,7 @@ class AgentEar:
 
     def __init__(self, sample_rate: int) -> None:
         self.stretches: list[Stretch] = []
+        self._began: dict[str, int] = {}
         self._listener = Listener()
         self._breath = round(_BREATH * sample_rate)
         self._expected: deque[_Expected] = deque()
@@ -92,18 +93,22 @@ class AgentEar:
             begin = started if before is None else max(started, before)
             last = Stretch(segment, begin, until)
             self.stretches.append(last)
+            self._began.setdefault(segment, begin)
         last.end = until
         if listener.words:
             last.words += listener.words
             listener.words = []
         listener.cut = []
 
-    def text(self, *, segment: str | None = None, since: int = 0) -> str:
-        """The words heard whole, of a segment or of all, that began at sample `since` or later."""
+    def text(self, segment: str | None = None) -> str:
+        """The words that were heard whole, of a segment or of all."""
         return " ".join(
             word.text
             for stretch in self.stretches
             if segment is None or stretch.segment == segment
             for word in stretch.words
-            if word.start_sample >= since
         )
+
+    def began(self, segment: str) -> int:
+        """The first voiced sample that was heard of a segment of `stretches`."""
+        return self._began[segment]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..audio import AudioFrame
-from .speech import slots
+from .speech import slots, voiced_span
 
 _TAIL = 1.0
 """Seconds of silence sent after speech by a microphone that is not continuous."""
@@ -51,6 +51,9 @@ class Microphone:
     def __init__(self, sample_rate: int, frame_samples: int, *, continuous: bool) -> None:
         self.said: list[Utterance] = []
         """All that was said or is planned, in the order in which it was planned."""
+        self.asked_until = 0
+        """The end of the last that was said, is planned, was typed or pressed, and wants an answer:
+        all but sounds without words."""
         self._rate = sample_rate
         self._samples = frame_samples
         self._silence = bytes(2 * frame_samples)
@@ -86,10 +89,19 @@ class Microphone:
         """The sample that is spoken then."""
         return round((time - self._started_at) * self._rate)
 
-    def say(self, data: bytes, text: str, *, when: float | None, rendered: bool) -> Utterance:
+    def say(
+        self,
+        data: bytes,
+        text: str,
+        *,
+        when: float | None,
+        rendered: bool,
+        wordless: bool = False,
+    ) -> Utterance:
         """Plans an utterance for `when`, or for as soon as the mouth is free for so long.
 
-        Raises `ValueError` when that is over, or would be in the middle of another one.
+        A `wordless` one wants no answer. Raises `ValueError` when the time is over, or in the
+        middle of another one.
         """
         now = 0 if self._loop is None else self.sample(self._loop.time())
         now = max(now, self._frame * self._samples)
@@ -114,11 +126,17 @@ class Microphone:
                     f"{self.time(other.end):g} s"
                 )
         self.said.append(said)
+        if not wordless and (span := voiced_span(data)) is not None:
+            self.asked(start + span[1])
         self._unsent.append(said)
         if len(self._unsent) > 1 and self._unsent[-2].start > start:
             self._unsent = deque(sorted(self._unsent, key=lambda waiting: waiting.start))
         self._arm()
         return said
+
+    def asked(self, sample: int) -> None:
+        """An answer is wanted to something that ends, or has ended, with `sample`."""
+        self.asked_until = max(self.asked_until, sample)
 
     def _arm(self) -> None:
         """Sets the timer for the next frame that is to be given, if there is one."""

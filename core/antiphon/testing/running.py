@@ -132,7 +132,7 @@ def run_virtual(
     `what` is what those sentences call it.
     """
     __tracebackhide__ = True
-    ids, clock._process_ids = clock._process_ids, clock.Ids(seed)
+    ids, clock._process_ids = clock._process_ids, clock.Ids(seed, "_0")
     try:
         return _run(test, arguments, lambda: VirtualTimeLoop(limit=limit, seed=seed), what)
     except (Deadlock, OutOfTime) as error:

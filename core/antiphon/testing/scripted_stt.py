@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -124,6 +125,8 @@ class _Hearing:
         self._turn: list[str] = []  # finals since the last EndOfTurn
         self._timer: asyncio.TimerHandle | None = None
         self._flushes: list[asyncio.TimerHandle] = []
+        self._behind: deque[tuple[STTEvent, float | None]] = deque()
+        """Answers to `Flush` with the time at which they are due, and events (None) behind them."""
         self._voiced_until = 0.0  # on the loop's clock, and as late as the audio came
         self._stage = 0
         steps: list[tuple[float, Callable[[], None]]] = [
@@ -169,7 +172,22 @@ class _Hearing:
         self.out.close()
 
     def _emit(self, event: STTEvent) -> None:
+        # Words come in their order: no partial leaves out what a flush has not answered yet.
+        if self._behind and not isinstance(event, SpeechStarted):
+            self._behind.append((event, None))
+        else:
+            self._give(event)
+
+    def _give(self, event: STTEvent) -> None:
+        if isinstance(event, Final) and event.text:
+            self._stt.heard.append(event.text)
         self.out.offer(event)
+
+    def _answer(self) -> None:
+        """The answer to a `Flush` is due; what came meanwhile stands behind it."""
+        now = self._loop.time() + 1e-9
+        while self._behind and (self._behind[0][1] is None or self._behind[0][1] <= now):
+            self._give(self._behind.popleft()[0])
 
     def _seconds(self, sample: int) -> float:
         return sample / self._rate
@@ -235,7 +253,7 @@ class _Hearing:
         if words:
             final = self._final(words)
             self._turn.append(final.text)
-            self._tell(final)
+            self._emit(final)
 
     def _guess_end(self) -> None:
         text = " ".join([*self._turn, *[word.text for word in self._listener.words]])
@@ -259,9 +277,11 @@ class _Hearing:
             self._timer = None
         if self._stt.flush_latency:
             self._flushes = [timer for timer in self._flushes if timer.when() > self._loop.time()]
-            self._flushes.append(self._loop.call_later(self._stt.flush_latency, self._tell, final))
+            due = self._loop.time() + self._stt.flush_latency
+            self._behind.append((final, due))
+            self._flushes.append(self._loop.call_at(due, self._answer))
         else:
-            self._tell(final)
+            self._emit(final)
 
     def _final(self, words: list[HeardWord], *, flushed: bool = False) -> Final:
         times = tuple(
@@ -269,11 +289,6 @@ class _Hearing:
             for word in (words if self._stt.words else ())
         )
         return Final(_text(words), times, flushed=flushed)
-
-    def _tell(self, final: Final) -> None:
-        if final.text:
-            self._stt.heard.append(final.text)
-        self._emit(final)
 
 
 class ScriptedBatchSTT(BatchSTT):

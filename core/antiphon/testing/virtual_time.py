@@ -341,7 +341,7 @@ def run(
     themselves, those of `antiphon.clock.new_id` included.
     """
     coroutine = main if isinstance(main, Coroutine) else main()
-    ids, clock._process_ids = clock._process_ids, clock.Ids(seed)
+    ids, clock._process_ids = clock._process_ids, clock.Ids(seed, "_0")
     try:
         with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(limit=until, seed=seed)) as runner:
             return runner.run(coroutine)

@@ -95,6 +95,7 @@ def define(
         )
     if timeout is not None and not timeout > 0:
         raise ToolDefinitionError(f"tool {name!r}: timeout must be positive, not {timeout!r}")
+    _check_not_repeated(fn, frame)
     nested = getattr(fn, "__qualname__", "").rpartition(".")[0]
     in_class = nested != "" and not nested.endswith("<locals>")
     check_signature(fn, name, is_method=bound or in_class)
@@ -113,6 +114,24 @@ def define(
         is_async=inspect.iscoroutinefunction(function_of(fn)),
         names=local_names(fn, frame),
     )
+
+
+def _check_not_repeated(fn: Any, frame: FrameType) -> None:
+    """Refuses a second tool method of one name in a class body: it would replace the first.
+
+    Looks at the body while it runs: afterwards nothing is left of the first. In a module the same
+    is no mistake: cells of a notebook are run again.
+    """
+    body = frame.f_locals
+    if body is frame.f_globals or "__qualname__" not in body:
+        return
+    method = getattr(fn, "__name__", "")
+    earlier = getattr(body.get(method), "_definition", None)
+    if isinstance(earlier, Definition) and earlier.fn is not fn:
+        raise ToolDefinitionError(
+            f"class {body['__qualname__']!r} has two tools in methods named {method!r}; the second "
+            "would replace the first: rename one"
+        )
 
 
 def _check_raw_schema(fn: Any, name: str, raw_schema: Mapping[str, Any]) -> None:

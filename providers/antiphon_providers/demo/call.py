@@ -74,11 +74,13 @@ class DemoCall:
             for slot, name in names.items()
             if (stand_in := self.registry.describe(name).stand_in)
         }
-        honest = Choice(names, stand_ins, _wanted_keys(self.registry), ()).honest_sentence()
+        honest = Choice(names, stand_ins, (), ()).honest_sentence()
         how = "typing" if self.typed else f"recorded, voice '{self._voice}'"
         if self.why_typed:
             self.transcript.note(f"{self.why_typed}; so the caller types")
-        self.transcript.note(f"a caller ({how}) and three agents; {honest}: antiphon talk")
+        self.transcript.note(
+            f"a caller ({how}) and three agents; {honest}; to talk yourself: antiphon talk"
+        )
 
     async def prepare(self, call: Call, *, live: bool) -> LocalJob:
         """The job, ready to be run; `live`: the transcript is shown as it happens."""
@@ -154,14 +156,3 @@ def require(registry: Registry, names: list[str]) -> None:
             f"the demo needs the extras {' and '.join(missing)}; "
             f'run: pip install "antiphon[demo]"{then}'
         )
-
-
-def _wanted_keys(registry: Registry) -> tuple[str, ...]:
-    """The environment variables that would give real models."""
-    found = []
-    for name in registry.names():
-        if registry.readiness(name).state == "needs key":
-            credentials = registry.describe(name).credentials
-            if credentials is not None:
-                found.append(str(credentials.alternatives[0]))
-    return tuple(found)

@@ -38,11 +38,9 @@ def demo(
 ) -> None:
     """A recorded caller speaks with three agents, in real time: no key, no microphone.
 
-    It takes about a minute. Ctrl-C ends the call and still writes both files.
+    It takes about a minute. Ctrl-C (or SIGTERM) ends the call and still writes both files.
     """
     from antiphon.cli.calling import Call, run_call
-    from antiphon.cli.output import warn
-    from antiphon.cli.root import sentence
     from antiphon.cli.summary import write_report
 
     from .call import DemoCall
@@ -62,6 +60,4 @@ def demo(
             if not as_json:
                 demo.show_end(call.report, transcript=quiet)
             demo.transcript.note(f"written: {output} (caller left, agent right), {report}")
-    if call.error is not None:
-        warn(sentence(call.error))
-        raise typer.Exit(1)
+    call.finish()

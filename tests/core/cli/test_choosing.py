@@ -7,7 +7,7 @@ import os
 
 from antiphon import Registry
 from antiphon.cli.choosing import Choice, choose
-from antiphon.cli.talk import read_dotenv
+from antiphon.cli.environment import read_dotenv
 from antiphon.provider import Env, Provider, Slot
 
 AUDIO = ("stt", "llm", "tts", "vad")
@@ -58,12 +58,10 @@ def test_without_keys_the_stand_ins_are_taken_and_named_honestly(make_registry):
     assert choice.missing == ()
 
 
-def test_where_nothing_with_a_key_is_installed_the_sentence_says_what_to_do(make_registry):
+def test_where_nothing_with_a_key_is_installed_nothing_is_recommended(make_registry):
     choice = _choose(make_registry(*_stand_ins()), {}, "llm")
     assert choice.models == {"llm": "script"}
-    assert choice.honest_sentence() == (
-        "built-in stand-ins: scripted rules; install a provider and set its key for real ones"
-    )
+    assert choice.honest_sentence() == "built-in stand-ins: scripted rules"
 
 
 def test_one_key_gives_everything_that_its_provider_has(make_registry):

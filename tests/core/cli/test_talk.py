@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,6 @@ def test_a_new_agent_can_be_talked_to_by_typing(antiphon, tmp_path):
         "reception: What is the day?",
         "you: Monday",
         '→ tool book_appointment(day="Monday")',
-        "← book_appointment: (nothing)",
         "reception → booking",
         "booking: Monday is possible. Say confirm, and I book it.",
         "you: confirm",
@@ -152,10 +152,7 @@ def test_a_wav_file_that_cannot_be_read_ends_it_before_it_begins(antiphon):
 
 
 def test_a_call_by_wav_files_is_heard_answered_and_recorded(antiphon, tmp_path):
-    for name in Registry().names():
-        readiness = Registry().readiness(name)
-        if readiness.state != "ready":
-            pytest.skip(readiness.detail)
+    _need_all()
     voice = _recorded("thanks.wav")
     result = antiphon(
         "talk", "--input", str(voice), "--output", "out.wav", "--set", "tts.speed=200"
@@ -207,20 +204,121 @@ def test_ctrl_c_ends_the_call_properly_and_writes_the_report(tmp_path):
     assert "leaver: bye bye" in out
     assert "(the call has ended: user initiated)" in out
     assert "agents: leaver" in out
-    assert "Traceback" not in err
+    assert err.splitlines() == ["ending the call; Ctrl-C again stops at once"]
     report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
     assert [item.get("text") for item in report["history"]] == [None, "hello", "bye bye"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
-def test_a_second_ctrl_c_ends_it_at_once(tmp_path):
-    with _interruptible(tmp_path / "hangs.py", HANGS) as process:
+def test_a_second_ctrl_c_ends_it_at_once_and_writes_what_there_is(tmp_path):
+    with _interruptible(tmp_path / "hangs.py", HANGS, "--report", "r.json") as process:
         _until(process, "hangs: hello")
         process.send_signal(signal.SIGINT)
         _until(process, "LEAVING")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=4)
     assert process.returncode == 130, err
+    assert err.splitlines() == [
+        "ending the call; Ctrl-C again stops at once",
+        "stopped at once, before everything was closed",
+    ]
+    report = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert [item.get("text") for item in report["history"]] == [None, "hello"]
+    assert report["close"] is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+@pytest.mark.parametrize(
+    ("signals", "code"), [((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT), 130)]
+)
+def test_a_recording_is_completed_however_the_call_is_ended(tmp_path, signals, code):
+    _need_all()
+    silence = tmp_path / "silence.wav"
+    _write_silence(silence, seconds=30.0)
+    (tmp_path / "hangs.py").write_text(HANGS, encoding="utf-8")
+    files = ("--input", silence.name, "--output", "out.wav")
+    with subprocess.Popen(
+        [sys.executable, "-m", "antiphon", "talk", "hangs.py", *files],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+    ) as process:
+        _until(process, "→ hangs")
+        process.send_signal(signals[0])
+        _until(process, "LEAVING")
+        for each in signals[1:]:
+            process.send_signal(each)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    assert "nothing was heard" not in err
+    recorded = WavReader(tmp_path / "out.wav")
+    assert (recorded.format.channels, recorded.format.bits) == (2, 16)
+    assert not (tmp_path / "out.wav.part").exists()
+
+
+def test_of_a_silent_recording_it_says_that_nothing_was_heard(antiphon, tmp_path):
+    _need_all()
+    _write_silence(tmp_path / "silence.wav", seconds=1.0)
+    result = antiphon("talk", "--input", "silence.wav")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.splitlines() == [
+        "nothing was heard in 'silence.wav': no voice was found in it; "
+        "is it the right file, and loud enough?"
+    ]
+
+
+def _need_all() -> None:
+    for name in Registry().names():
+        readiness = Registry().readiness(name)
+        if readiness.state != "ready":
+            pytest.skip(readiness.detail)
+
+
+def _write_silence(path: Path, *, seconds: float) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(2 * round(16000 * seconds)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it needs a pseudo-terminal")
+def test_on_a_terminal_a_typed_line_stands_there_once_and_exit_is_answered_with_a_hint(tmp_path):
+    import pty
+
+    (tmp_path / "leaver.py").write_text(LEAVER, encoding="utf-8")
+    ours, its = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "antiphon", "talk", "leaver.py", "--text"],
+        stdin=its,
+        stdout=its,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        env={**os.environ, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "100"},
+    ) as process:
+        os.close(its)
+        shown = _read_until(ours, "leaver: hello\r\n")
+        os.write(ours, b"quit\n")
+        shown += _read_until(ours, "turn 1: answered")
+        os.write(ours, b"\x04")
+        shown += _read_until(ours, "the call has ended")
+        assert process.wait(timeout=15) == 0
+        os.close(ours)
+    lines = _without_times(shown)
+    assert "type what you say; Ctrl-D or Ctrl-C ends the call" in lines
+    assert lines[lines.index("quit") + 1] == "(Ctrl-D ends the call)"
+    assert [line for line in lines if "quit" in line] == ["quit"]
+    assert any(line.startswith("leaver: Sorry") for line in lines)
+
+
+def _read_until(terminal: int, text: str) -> str:
+    shown = ""
+    while text not in shown:
+        shown += os.read(terminal, 4096).decode("utf-8", errors="replace")
+    return shown
 
 
 def test_a_session_that_is_started_without_the_room_is_an_error_and_no_silence(antiphon, tmp_path):

@@ -197,7 +197,6 @@ async def test_a_whole_session_in_every_style_and_its_summary():
         "[ 0.00] → desk",
         "[ 0.00] Ann: my bill please",
         "[ 0.10] → tool to_billing()",
-        "[ 0.30] ← to_billing: (nothing)",
         "[ 0.30] desk → billing",
         "[ 0.30] Ann: thanks",
         "[ 0.60] billing: You are welcome.",

@@ -342,8 +342,11 @@ async def test_what_the_hook_changes_is_asked_about_anew(talk, change):
     async with talk(Changing(instructions="x"), llm=Watched(REPLY), turn_handling=ON) as t:
         t.caller.speak_at(0.5, "hello there", seconds=1.0)
         await t.until(8)
-    # `turn_ctx` was made before: what is done to the agent's own context holds from the next step.
-    assert t.llm.calls == (1 if change in ("instructions", "chat_ctx") else 2)
+    # `turn_ctx` was made before: the reply is shown the old instructions all the same.
+    assert t.llm.calls == (1 if change == "instructions" else 2)
+    last = t.llm.requests[-1]
+    assert ("noted" in [text for _, text in last.texts]) == (change == "chat_ctx")
+    assert [tool.name for tool in last.tools] == (["late"] if change == "tools" else [])
     assert len(discarded(t)) == t.llm.calls - 1
     assert t.heard == "very well then"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -185,3 +185,76 @@ def check(plan: Plan) -> None:
 @pytest.mark.timeout(120)
 def test_every_word_is_in_one_turn_once_or_told_to_be_dropped(plan: Plan) -> None:
     check(plan)
+
+
+QUICK = Plan(
+    said=(),
+    vad=None,
+    latency=0.1,
+    flush_latency=0.0,
+    endpoint_silence=0.1,
+    partials=True,
+    times=False,
+    end_of_turn=False,
+    handling=0,
+    tokens=(0.0, 0.0),
+    words_of_reply=1,
+    acts=(),
+)
+MUMBLE, GO_ON = (0.1, 0, 0.2), (2.6, 0, 0.2)
+FOUND = {
+    "the answer to an earlier flush comes after the commit": {
+        "said": (MUMBLE, (0.25, 1, 0.2)),
+        "vad": 0.2,
+        "flush_latency": 5.0,
+        "endpoint_silence": 0.3,
+    },
+    "a final at the instant of the deadline, without a vad": {
+        "said": ((2.6, 1, 0.2), MUMBLE),
+        "latency": 1.5,
+        "flush_latency": 2.5,
+        "acts": ((0.0, "commit"),),
+    },
+    "the user goes on after a commit with interim words, without a vad": {
+        "said": (GO_ON, (1.3, 2, 0.2)),
+        "latency": 1.5,
+        "flush_latency": 2.5,
+        "acts": ((2.7, "commit"),),
+    },
+    "a commit by hand with interim words just before their final": {
+        "said": ((0.1, 1, 0.2),),
+        "latency": 3.0,
+        "acts": ((2.85, "commit"),),
+    },
+    "a turn by hand whose final takes more than 2 s": {
+        "said": ((0.1, 1, 0.2),),
+        "latency": 3.0,
+        "handling": 9,
+    },
+    "a commit by hand in mid-speech, finalised late": {
+        "said": (MUMBLE, GO_ON, MUMBLE, MUMBLE, (0.1, 3, 0.4)),
+        "vad": 0.2,
+        "flush_latency": 2.5,
+        "acts": ((3.75, "commit"),),
+    },
+    "finals of a turn that come one by one after its commit": {
+        "said": ((0.1, 1, 0.2), (0.8, 0, 0.2), (0.25, 1, 0.2)),
+        "vad": 0.5,
+        "flush_latency": 5.0,
+        "endpoint_silence": 0.6,
+        "times": True,
+        "tokens": (1.0, 1.5),
+    },
+    "a commit by hand behind a word, finalised late": {
+        "said": (MUMBLE, (2.6, 1, 0.2), MUMBLE, MUMBLE, (0.1, 3, 0.4)),
+        "vad": 0.2,
+        "flush_latency": 2.5,
+        "endpoint_silence": 0.3,
+        "acts": ((3.9, "commit"),),
+    },
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_once_lost_or_doubled_a_word(name: str) -> None:
+    check(replace(QUICK, **FOUND[name]))  # type: ignore[arg-type]

@@ -104,6 +104,39 @@ async def test_the_answer_to_an_earlier_flush_does_not_end_the_wait_for_a_correc
     assert len(t.session.turns) == 1
 
 
+async def test_the_answer_to_a_flush_with_word_times_corrects_the_turn_of_its_words(
+    talk, planned_stt
+):
+    words = (Word("hello", 0.5, 1.0), Word("there", 1.0, 1.5))
+    stt = planned_stt(
+        [(1.4, Partial("hello their"))],
+        answers=[(2.2, Final("hello there", words, flushed=True))],
+        word_times=True,
+    )
+    llm = ScriptedLLM(WORDS, first_token=0.5, total=0.6)
+    async with talk(stt=stt, llm=llm) as t:
+        t.caller.speak_at(0.5, "hello there", seconds=1.0)
+        await t.until(12)
+        assert len(t.session.turns) == 1
+    assert t.said == [("user", "hello there"), ("assistant", "very well then")]
+
+
+async def test_a_final_for_a_part_of_a_turn_does_not_take_its_other_words_away(talk, planned_stt):
+    stt = planned_stt(
+        [
+            (1.4, Partial("one two tree")),
+            (4.1, Final("one two", (Word("one", 0.5, 0.7), Word("two", 0.7, 0.9)))),
+        ],
+        answers=[(3.5, Final("three", (Word("three", 0.9, 1.5),), flushed=True))],
+        word_times=True,
+    )
+    async with talk(replies=WORDS, stt=stt, vad=ScriptedVAD(min_silence=0.4)) as t:
+        t.caller.speak_at(0.5, "one two three", seconds=1.0)
+        await t.until(12)
+    assert t.said == [("user", "one two tree"), ("assistant", "very well then")]
+    assert [event.transcript for event in t.events("transcript_dropped")] == ["one two three"]
+
+
 async def test_a_final_that_repeats_the_words_of_a_turn_gives_only_what_follows(talk, planned_stt):
     # The STT takes both utterances for one, and finalises them together.
     stt = planned_stt(

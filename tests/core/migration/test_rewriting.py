@@ -146,6 +146,12 @@ IMPORT_LINES = [
         "import antiphon\nclass App: pass\nx = antiphon.App()\n",
     ),
     (
+        "from livekit.agents import stt",
+        "class STT(stt.STT):\n    def f(self) -> stt.STTCapabilities: pass",
+        "import antiphon.stt\nfrom antiphon.stt import STTCapabilities\n"
+        "class STT(antiphon.stt.STT):\n    def f(self) -> STTCapabilities: pass\n",
+    ),
+    (
         "from livekit.agents import CloseEvent, CloseReason",
         "def f(ev: CloseEvent): return ev.reason is CloseReason.ERROR",
         "from antiphon.events import CloseEvent\n"
@@ -322,6 +328,16 @@ def test_the_frame_of_an_older_program() -> None:
     )
 
 
+def test_the_class_of_a_slot_in_an_annotation_is_that_of_a_model_string() -> None:
+    assert (
+        text(
+            "from livekit.agents import inference\nfrom livekit.plugins import silero\n"
+            "def f(vad: silero.VAD | None = None, stt: inference.STT = None) -> None: pass\n"
+        )
+        == "def f(vad: str | None = None, stt: str = None) -> None: pass\n"
+    )
+
+
 def test_a_main_block_that_does_more_is_kept() -> None:
     result = text(
         """
@@ -377,6 +393,24 @@ def test_mcp_servers_become_tool_sets() -> None:
     )
     assert 'MCPToolset(id="mcp_2", command="npx", args=["-y"], timeout=5)' in result
     assert result.splitlines()[-1] == 'b = MCPToolset(id="shop", url="https://b.example")'
+
+
+def test_ready_made_tasks_and_groups() -> None:
+    assert text(
+        """
+        from livekit.agents.beta.workflows import GetDtmfTask, GetEmailTask, TaskGroup
+        a = GetDtmfTask(num_digits=4, ask_for_confirmation=True)
+        b = GetEmailTask(require_explicit_ask=True, allow_interruptions=False)
+        c = TaskGroup(summarize_chat_ctx=False)
+        """
+    ) == textwrap.dedent(
+        """
+        from antiphon import GetDtmfTask, GetEmailTask, Interruption, TaskGroup, TurnHandling
+        a = GetDtmfTask(num_digits=4, require_confirmation=True)
+        b = GetEmailTask(turn_handling=TurnHandling(interruption=Interruption(enabled=False)))
+        c = TaskGroup()
+        """
+    )
 
 
 LEFT = [

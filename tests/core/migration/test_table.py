@@ -32,6 +32,13 @@ CLASSES: dict[str, Any] = {
     "SpeechHandle": antiphon.SpeechHandle,
     "function_tool": antiphon.function_tool,
 }
+CLASSES |= {
+    name: getattr(antiphon, name)
+    for name in (
+        *("GetAddressTask", "GetDOBTask", "GetDtmfTask", "GetEmailTask", "GetNameTask"),
+        *("GetPhoneNumberTask", "TaskGroup"),
+    )
+}
 RENAMED = {"rtc_session": "session"}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 
 from antiphon.chat import AgentHandoff, ChatMessage, FunctionCall, FunctionCallOutput
 
@@ -128,8 +129,7 @@ def every_reply_says_something_or_why_not(record: Record) -> Iterator[str]:
         if handle.interrupted and (
             any(at > created - 1e-6 for at in users[1:])
             or any(at >= since for at in record.stops)
-            or record.closing_at < float("inf")
-            and record.quiet is None
+            or (record.closing_at < float("inf") and record.quiet is None)
         ):
             continue
         yield f"the reply of {created:.2f} ended without a word and without a reason"
@@ -299,14 +299,17 @@ def _entered_at_the_end(record: Record, entered: list[str], enters: list[str]) -
     """The session may end, or be handed on, in the very instant of a hand-off."""
     handoffs = [item for item in record.history if isinstance(item, AgentHandoff)]
     times = [item.created_at or 0.0 for item in handoffs]
-    instant = any(abs(b - a) < 1e-6 for a, b in zip(times, times[1:], strict=False))
+    instant = any(abs(b - a) < 1e-6 for a, b in pairwise(times))
     late = bool(times) and record.closing_at - times[-1] < 1e-6
     return (instant or late) and not (Counter(entered) - Counter(enters))
 
 
 def states_are_a_chain(record: Record) -> Iterator[str]:
     """Each change of a state begins with the state that the one before it led to."""
-    for name, first in (("agent_state_changed", "initializing"), ("user_state_changed", "listening")):
+    for name, first in (
+        ("agent_state_changed", "initializing"),
+        ("user_state_changed", "listening"),
+    ):
         state = first
         for at, event in record.of(name):
             if event.old_state != state or event.new_state == state:

@@ -21,6 +21,7 @@ class _Brief:
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
+
 # Deeds: what user code does in a hook, a tool, a listener, or from outside of any.
 
 

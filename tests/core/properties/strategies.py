@@ -57,9 +57,7 @@ def _either(*strategies: Strategy) -> Strategy:
 
 def _some(strategy: Strategy, least: int, most: int) -> Strategy:
     """A tuple whose every length is as likely as another."""
-    return st.sampled_from(range(least, most + 1)).flatmap(
-        lambda n: st.tuples(*[strategy] * n)
-    )
+    return st.sampled_from(range(least, most + 1)).flatmap(lambda n: st.tuples(*[strategy] * n))
 
 
 says = st.builds(
@@ -87,9 +85,13 @@ errands = st.builds(
         ["enter", "later", "tool", "turn", "error", "cancel", "dropped", "later", "tool"]
     ),
     enter=_rarely(
-        _some(_rarely(st.builds(Errand, ends=st.sampled_from(["later", "tool"])), None).flatmap(
-            lambda nested: spoken if nested is None else st.just(nested)
-        ), 1, 2),
+        _some(
+            _rarely(st.builds(Errand, ends=st.sampled_from(["later", "tool"])), None).flatmap(
+                lambda nested: spoken if nested is None else st.just(nested)
+            ),
+            1,
+            2,
+        ),
         (),
         one_in=2,
     ),
@@ -116,7 +118,9 @@ works = st.builds(
     to=agents,
     deeds=_rarely(_either(deeds, st.tuples(sleeps), st.tuples(errands)), (), one_in=2),
 )  # fmt: skip
-never = st.builds(Work, gives=st.just("never"), kind=st.sampled_from(["plain", "fragile", "limited"]))
+never = st.builds(
+    Work, gives=st.just("never"), kind=st.sampled_from(["plain", "fragile", "limited"])
+)
 sync = st.builds(
     Work,
     gives=st.sampled_from(["text", "agent", "nothing", "raises"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .hunting import problems
+from .invariants import broken
 from .plan import (
     Aclose,
     Answer,
@@ -13,10 +14,12 @@ from .plan import (
     Ear,
     Errand,
     HangUp,
+    Move,
     Mumble,
     Person,
     Plan,
     Say,
+    Sleep,
     Speak,
     Stop,
     Trouble,
@@ -24,6 +27,7 @@ from .plan import (
     Work,
     World,
 )
+from .stage import play
 
 STT_ONLY = World(detection="stt only", first_byte=0.0, first_token=0.0, total=0.0)
 TWO_EARS = (Person(ears="own"), Person())
@@ -81,6 +85,7 @@ FOUND = {
         ),
     ),
     "a call that replaces one which has not begun yet gives both an output": Plan(
+        world=World(first_token=0.0, total=0.0),
         actions=((7.0, Type()),),
         answers=(Answer(words=1, work=(Work(kind="replaced"), Work(kind="replaced"))),),
     ),
@@ -111,9 +116,68 @@ FOUND = {
             (10.0, Aclose()),
         ),
     ),
+    "a hook may await a reply whose tool awaits a task": Plan(
+        people=(Person(turn=(Ask(wait=True, tools=True),)),),
+        actions=((5.0, Type()),),
+        answers=(Answer(words=1, work=(Work(deeds=(Errand(),)),)),),
+    ),
+    "a call that runs on when its context is handed over has its output there too": Plan(
+        world=World(first_byte=0.0, first_token=0.0, total=0.0),
+        actions=((1.0, Type()), (2.0, Type()), (7.0, Type())),
+        answers=(
+            Answer(words=1, work=(Work(deeds=(Sleep(seconds=2.5),)),)),
+            Answer(words=1, work=(Work(gives="full"),)),
+        ),
+    ),
+    "a call of a task that still runs when the task leaves has its output in what is kept": Plan(
+        world=World(detection="stt", stt_latency=1.5, first_byte=0.0, first_token=0.5, total=0.0),
+        people=(
+            Person(enter=(Ask(),)),
+            Person(),
+            Person(turn=(Sleep(seconds=0.1),), voice="none"),
+        ),
+        actions=(
+            (0.0, Type()),
+            (6.1, Speak(words=4, pace=0.15)),
+            (8.72, Ask(user_input=True)),
+            (11.32, Type()),
+        ),
+        answers=(
+            Answer(words=1),
+            Answer(words=1, work=(Work(), Work(gives="heard", to=2))),
+            Answer(words=1),
+            Answer(words=1, work=(Work(deeds=(Errand(exit=(Ask(),), kept=True),)),)),
+            Answer(words=1),
+            Answer(words=1, work=(Work(),), slow=1.5),
+        ),
+    ),
 }
 
 
 @pytest.mark.parametrize("plan", FOUND.values(), ids=FOUND.keys())
 def test_what_was_found_stays_mended(plan: Plan) -> None:
     assert problems(plan) == []
+
+
+def test_a_turn_of_a_tasks_window_is_not_answered_again_after_a_later_one() -> None:
+    plan = Plan(
+        world=World(stt_latency=0.0, first_token=0.0, total=1.0, max_tool_steps=1),
+        people=(Person(),),
+        actions=(
+            (0.8, Ask()),
+            (1.0, Move()),
+            (1.0, Speak(words=1, pace=1.0)),
+            (2.0, Ask()),
+            (3.0, Speak(words=1)),
+        ),
+        answers=(
+            Answer(words=1),
+            Answer(words=0, work=(Work(deeds=(Errand(),)),)),
+            Answer(words=1),
+            Answer(work=(Work(deeds=(Errand(ends="later"),)), Work())),
+        ),
+    )
+    record = play(plan)
+    assert broken(record) == []
+    answers = [event for _, event in record.of("speech_created") if event.source == "user_turn"]
+    assert len(answers) == 1

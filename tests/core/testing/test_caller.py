@@ -6,10 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from antiphon import clock
+from antiphon import Agent, AgentSession, clock, function_tool
 from antiphon.audio import AudioFrame, split
 from antiphon.errors import TransportError
-from antiphon.testing import Caller, Listener, Perceived, is_voiced, mumble, render
+from antiphon.testing import (
+    Call,
+    Caller,
+    Listener,
+    Perceived,
+    ScriptedLLM,
+    ScriptedSTT,
+    ScriptedTTS,
+    ScriptedVAD,
+    is_voiced,
+    mumble,
+    render,
+)
 from antiphon.transport import Played, Transport
 
 pytestmark = pytest.mark.virtual_time
@@ -351,22 +363,175 @@ async def test_listen_until_the_agent_has_answered():
     assert await caller.listen_until() == "good day"
     assert now() == 1.8
     push(caller, "still talking", "b", seconds=0.8)
-    await caller.speak("hello", seconds=1.0)  # the agent's last words are before its end: no answer
+    await caller.speak("hello", seconds=1.0)
     loop.call_later(2.0, push_later := lambda: push(caller, "one two", "c", seconds=0.8))
     loop.call_later(2.5, caller.pause)
     loop.call_later(7.0, caller.resume)
-    assert await caller.listen_until(silence=0.5) == "still talking one two"
+    assert await caller.listen_until(silence=0.5) == "one two"
     assert now() == 10.6
     with pytest.raises(TimeoutError) as caught:
         await caller.listen_until(limit=5)
-    assert str(caught.value) == (
-        "the agent has not answered and then been silent for 1 s within 5 s; it said ''"
-    )
+    assert str(caught.value) == "the agent has said nothing within 5 s from 10.6 s on"
     push_later()
     listening = asyncio.create_task(caller.listen_until())
     await asyncio.sleep(0.5)
     caller.hang_up()
     assert await listening == "one"
+
+
+def push_at(caller, when, text, segment, *, seconds):
+    loop = asyncio.get_running_loop()
+    loop.call_at(when, lambda: push(caller, text, segment, seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("called_at", "planned"),
+    [
+        *[(called_at, True) for called_at in (0.0, 2.0, 4.9, 5.3, 6.0, 6.5, 7.2)],
+        *[(called_at, False) for called_at in (4.9, 5.0, 5.3, 6.0, 7.2)],
+    ],
+)
+async def test_listen_until_is_about_what_begins_after_the_callers_last_words(called_at, planned):
+    caller, _ = await connect()
+    loop = asyncio.get_running_loop()
+    caller.speak_at(0.5, "tell me", seconds=1.0)
+    if planned:
+        caller.speak_at(5.0, "no wait", seconds=1.0)
+    else:
+        loop.call_at(5.0, lambda: caller.speak_at(5.0, "no wait", seconds=1.0))
+    push_at(caller, 2.1, "a b c d e f g h i j k l", "old", seconds=4.8)
+    loop.call_at(5.53, caller.clear)  # in the ninth word; the eighth began at 4.9, before he spoke
+    push_at(caller, 7.0, "as you like", "new", seconds=1.2)
+    await caller.wait_until(called_at)
+    assert await caller.listen_until() == "as you like"
+    assert now() == 9.2
+    assert caller.heard_text() == "a b c d e f g h as you like"
+    await caller.aclose()
+
+
+async def test_an_old_speech_that_outlasts_the_callers_last_words_is_no_answer():
+    caller, _ = await connect()
+    push(caller, "this call is recorded", "notice", seconds=4.0)
+    await caller.speak("hello", seconds=0.4)
+    push_at(caller, 6.0, "good day", "answer", seconds=0.8)
+    assert await caller.listen_until() == "good day"
+    assert now() == 7.8
+    push(caller, "and now the rest of it", "rest", seconds=4.8)
+    await caller.wait_until(8.0)
+    await caller.speak("mhm", seconds=0.4)
+    with pytest.raises(TimeoutError) as caught:
+        await caller.listen_until(limit=20)
+    assert str(caught.value) == (
+        "the agent has begun no answer within 20 s from 8.4 s on; it went on until 12.6 s with "
+        "what it had begun before the caller's last words ended; to hear that, use wait_until() "
+        "and heard_text()"
+    )
+    assert caller.heard_text("rest") == "and now the rest of it"
+    await caller.aclose()
+
+
+async def test_a_sound_without_words_wants_no_answer():
+    caller, _ = await connect()
+    await caller.speak("hello", seconds=0.4)
+    push(caller, "good day to you", "a", seconds=2.0)
+    await caller.mumble(0.5)
+    caller.mumble_at(2.0, 0.3)
+    assert await caller.listen_until() == "good day to you"
+    assert now() == 3.4
+    await caller.aclose()
+
+
+async def test_an_answer_may_begin_in_the_silence_at_the_end_of_a_recording():
+    caller, _ = await connect()
+    push_at(caller, 1.5, "good day", "a", seconds=0.8)
+    await caller.speak("hello", audio=render("hello", seconds=1.0) + bytes(2 * 16000))
+    assert now() == 2.0
+    assert await caller.listen_until() == "good day"
+    await caller.aclose()
+
+
+async def test_typed_lines_and_keys_want_an_answer():
+    caller, _ = await connect()
+    push(caller, "a b c d", "a", seconds=1.6)
+    await caller.wait_until(0.9)
+    caller.type("no wait")
+    caller.clear()
+    push_at(caller, 1.5, "yes", "b", seconds=0.4)
+    assert await caller.listen_until() == "yes"
+    assert now() == 2.9
+    push(caller, "a b c d", "c", seconds=1.6)
+    await caller.wait_until(3.0)
+    caller.press("1")
+    caller.clear()
+    push_at(caller, 5.0, "one", "d", seconds=0.4)
+    assert await caller.listen_until() == "one"
+    assert now() == 6.4
+    await caller.aclose()
+
+
+async def test_the_limit_of_listen_until_counts_from_the_callers_last_words():
+    caller, _ = await connect()
+    caller.speak_at(50.0, "hello", seconds=0.4)
+    push_at(caller, 55.0, "good day", "a", seconds=0.8)
+    assert await caller.listen_until(limit=7) == "good day"
+    assert now() == 56.8
+    push(caller, "on and on " * 5, "b", seconds=6.0)
+    await caller.wait_until(57.0)
+    with pytest.raises(TimeoutError) as caught:
+        await caller.listen_until(limit=3)
+    assert str(caught.value) == (
+        "the agent has answered, but not been silent for 1 s after it, within 3 s from 57 s on; "
+        "it said 'on and on on and on on and'"
+    )
+    await caller.aclose()
+
+
+TERMS = "Every bill is due within thirty days and after that we charge a fee of five euros."
+
+
+@pytest.mark.parametrize("seconds", [0.4, 0.6, 1.0, 3.0])
+@pytest.mark.parametrize("into", [None, 4.9, 5.2, "end"])
+async def test_a_barge_in_of_any_length_is_answered_by_what_follows_it(seconds, into):
+    class Billing(Agent):
+        async def on_enter(self):
+            self.session.say("Billing here, how can I help?")
+
+    class Desk(Agent):
+        @function_tool
+        async def to_billing(self):
+            """Passes the caller on."""
+            return Billing()
+
+    caller = Caller()
+    caller.speak_at(0.5, "what are the terms", seconds=1.0)
+    end = caller.speak_at(5.0, "put me through to billing", seconds=seconds)
+    session = AgentSession(
+        stt=ScriptedSTT(),
+        vad=ScriptedVAD(),
+        tts=ScriptedTTS(),
+        llm=ScriptedLLM({"terms": TERMS, "billing": Call("to_billing")}),
+    )
+    async with session:
+        await session.start(agent=Desk(), transport=caller)
+        await caller.wait_until(end if into == "end" else into or 0.0)
+        assert await caller.listen_until() == "Billing here, how can I help?"
+        assert now() == pytest.approx(end + 0.5 + 0.3 + 0.2 + 2.4 + 1.0)
+        assert session.current_agent.id == "billing"
+        first, second = [entry for entry in caller.timeline if entry.who == "agent"]
+        messages = [m for m in session.history.messages() if m.role == "assistant"]
+        assert [m.text_content for m in messages] == [first.text, second.text]
+        assert TERMS.startswith(first.text)
+        assert messages[0].interrupted
+
+
+async def test_words_planned_while_it_listens_want_an_answer_too():
+    caller, _ = await connect()
+    await caller.speak("hello", seconds=0.4)
+    push_at(caller, 1.0, "good day", "a", seconds=0.8)
+    asyncio.get_running_loop().call_at(2.0, lambda: caller.speak_at(2.5, "and", seconds=0.4))
+    push_at(caller, 4.0, "yes", "b", seconds=0.4)
+    assert await caller.listen_until() == "yes"
+    await caller.aclose()
 
 
 async def test_audio_of_another_rate_is_refused():

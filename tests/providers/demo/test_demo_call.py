@@ -195,9 +195,10 @@ def test_what_is_shown_names_the_stand_ins_first_and_the_figures_last(demo_runs)
     if "rms" not in demo_runs:
         pytest.skip("no spoken call can run here")
     run = demo_runs["rms"]
-    assert run.lines[0].startswith(
+    assert run.lines[0] == (
         "a caller (recorded, voice 'rms') and three agents; built-in stand-ins: "
         "a small recogniser for the agents' own vocabulary, a synthetic voice, scripted rules; "
+        "to talk yourself: antiphon talk"
     )
     text = [re.sub(r"^\[ *[\d.]+\] ", "", line) for line in run.lines]
     assert text[1] == "→ intake"

@@ -108,7 +108,7 @@ def test_without_the_recogniser_it_is_typed_and_says_why(tmp_path, capsys):
         'run: antiphon setup pocketsphinx (or: pip install "antiphon[pocketsphinx]"); '
         "so the caller types",
         "a caller (typing) and three agents; built-in stand-ins: a synthetic voice, scripted rules"
-        "; install a provider and set its key for real ones: antiphon talk",
+        "; to talk yourself: antiphon talk",
     ]
 
 
@@ -141,9 +141,21 @@ def test_a_place_that_cannot_be_written_to_is_told_before_the_call(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+ENDINGS = [
+    (signal.SIGINT, 0, "user_initiated", "ending the call; Ctrl-C again stops at once"),
+    (
+        signal.SIGTERM,
+        143,
+        "job_shutdown",
+        "ending the call: the process was told to stop (SIGTERM)",
+    ),
+]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a console event would reach pytest too")
 @pytest.mark.timeout(60)
-def test_ctrl_c_ends_the_call_properly_and_writes_both_files(tmp_path):
+@pytest.mark.parametrize(("sent", "code", "reason", "word"), ENDINGS, ids=["ctrl_c", "sigterm"])
+def test_a_signal_ends_the_call_properly_and_writes_both_files(tmp_path, sent, code, reason, word):
     need("espeak", "rules")
     with subprocess.Popen(
         command("--typed", "--json", "--output", "a.wav", "--report", "b.json"),
@@ -159,12 +171,12 @@ def test_ctrl_c_ends_the_call_properly_and_writes_both_files(tmp_path):
             events.append(json.loads(line))
             item = events[-1].get("item", {})
             if item.get("role") == "user":
-                process.send_signal(signal.SIGINT)
+                process.send_signal(sent)
                 break
         rest, errors = process.communicate(timeout=30)
     events += [json.loads(line) for line in rest.splitlines()]
-    assert (process.returncode, complaints(errors)) == (0, [])
-    assert [each["reason"] for each in events if each["event"] == "close"] == ["user_initiated"]
+    assert (process.returncode, complaints(errors)) == (code, [word])
+    assert [each["reason"] for each in events if each["event"] == "close"] == [reason]
     assert events[-1]["text"] == "written: a.wav (caller left, agent right), b.json"
     report = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
     assert [turn["text"] for turn in report["turns"]] == ["Hello, my name is Alice Walker."]

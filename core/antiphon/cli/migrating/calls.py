@@ -166,14 +166,17 @@ class Calls:
         """The class that a call makes, `super().__init__(…)` included."""
         func = node.func
         if isinstance(func, cst.Attribute) and func.attr.value == "__init__":
-            return owner_kind(self._reading.enclosing_agent(node))
+            return self._reading.enclosing_agent(node)
         if isinstance(func, cst.Name | cst.Subscript | cst.Attribute):
-            return owner_kind(self._reading.class_kind(func))
+            return self._reading.class_kind(func)
         return None
 
     def _constructor(self, kind: str, call: cst.Call, line: int) -> cst.Call:
         args = dropped(kind, list(call.args), self._findings, line)
-        if kind in _SESSIONS:
+        base = owner_kind(kind)
+        if base is not None and base != kind:
+            args = dropped(base, args, self._findings, line)
+        if base in _SESSIONS:
             args = toolsets.as_tools(args)
             args = turns.gather(args, self._needs, self._findings, line)
             args = [

@@ -34,7 +34,7 @@ def rewrite_imports(module: cst.Module, needs: Needs, findings: Findings) -> cst
         del needs.names[dotted]
     rewriter = _Imports(reading, needs, findings, used)
     changed = reading.module.visit(rewriter)
-    lines = _new_lines(rewriter.wanted(), needs.whole)
+    lines = _new_lines(rewriter.wanted(), rewriter.wanted_modules())
     if not lines:
         return changed
     place = rewriter.place if rewriter.place is not None else _behind_head(changed)
@@ -72,6 +72,18 @@ class _Imports(cst.CSTTransformer):
             home, _, name = dotted.rpartition(".")
             found[home][(name, alias)] = None
         return {home: list(names) for home, names in sorted(found.items())}
+
+    def wanted_modules(self) -> list[str]:
+        """The modules of antiphon that are to be imported whole, and are not."""
+        present = {
+            alias.evaluated_name
+            for statement in self._reading.module.body
+            if isinstance(statement, cst.SimpleStatementLine)
+            for small in statement.body
+            if isinstance(small, cst.Import)
+            for alias in small.names
+        }
+        return sorted(set(self._needs.modules) - present)
 
     def _present(self) -> set[tuple[str, str]]:
         """What the source imports from antiphon at its top already."""
@@ -239,17 +251,15 @@ def _words(module: cst.Module) -> set[str]:
 
 
 def _new_lines(
-    wanted: dict[str, list[tuple[str, str]]], whole: bool
+    wanted: dict[str, list[tuple[str, str]]], modules: list[str]
 ) -> list[cst.SimpleStatementLine]:
-    lines = ["import antiphon"] if whole else []
+    lines = [f"import {module}" for module in modules]
     for home, names in wanted.items():
         shown = [
             f"{name} as {alias}" if alias else name for name, alias in sorted(names, key=_order)
         ]
         line = f"from {home} import {', '.join(shown)}"
-        if home == "":
-            line = f"import {', '.join(shown)}"
-        elif len(line) > _WIDTH:
+        if len(line) > _WIDTH:
             inner = "".join(f"    {each},\n" for each in shown)
             line = f"from {home} import (\n{inner})"
         lines.append(line)

@@ -366,18 +366,21 @@ NAMES: tuple[Row, ...] = (
     *missing("SentenceStreamPacer AudioEmitter", _STREAM, at=f"{AGENTS}.tts"),
     *missing("MultiSpeakerAdapter", "speakers are not told apart", at=f"{AGENTS}.stt"),
     # Ready-made tasks
-    *missing(
-        "GetEmailTask GetNameTask GetPhoneNumberTask GetAddressTask GetDOBTask GetDtmfTask "
-        "GetCreditCardTask",
-        _WRITE_TASK,
+    *moved(
+        "antiphon",
+        "GetAddressTask GetDOBTask GetDtmfTask GetEmailTask GetNameTask GetPhoneNumberTask "
+        "TaskGroupResult",
         at=_TASKS,
     ),
-    *missing(
-        "GetEmailResult GetNameResult GetPhoneNumberResult GetAddressResult GetDOBResult "
-        "GetDtmfResult GetCreditCardResult WorkflowInstructions",
-        "the result of a task is what it is completed with",
+    *moved(
+        "antiphon.tasks",
+        "GetAddressResult GetDOBResult GetDtmfResult GetEmailResult GetNameResult "
+        "GetPhoneNumberResult TaskCompletedEvent",
         at=_TASKS,
     ),
+    *missing("GetCreditCardTask GetCreditCardResult", _WRITE_TASK, at=_TASKS),
+    *missing("WorkflowInstructions", "extra_instructions= of the task", at=_TASKS),
+    *missing("utils.DtmfEvent", 'a key is text: "#"', at=_TASKS),
     *missing(
         "WarmTransferTask TwilioConnectorWarmTransferTask",
         "transfers need a server with telephony",

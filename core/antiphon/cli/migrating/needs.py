@@ -12,8 +12,8 @@ class Needs:
         self._taken = taken
         self.names: dict[str, None] = {}
         """`antiphon.events.CloseEvent`, …: to be imported by name, in the order of need."""
-        self.whole = False
-        """Whether `import antiphon` is needed."""
+        self.modules: dict[str, None] = {}
+        """Modules to be imported whole, for what is spelled in full."""
 
     def spell(self, dotted: str) -> cst.Name | cst.Attribute:
         """What to write for a name of antiphon; it will be imported."""
@@ -21,9 +21,7 @@ class Needs:
         if name not in self._taken:
             self.names[dotted] = None
             return cst.Name(name)
-        self.whole = True
-        if home != "antiphon":
-            self.names[home] = None
+        self.modules[home] = None
         spelled: cst.BaseExpression = cst.Name("antiphon")
         for part in dotted.split(".")[1:]:
             spelled = cst.Attribute(spelled, cst.Name(part))

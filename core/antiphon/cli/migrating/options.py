@@ -87,6 +87,29 @@ OPTIONS: tuple[Row, ...] = (
         "on_tool_called on_tool_completed",
         "a `@function_tool` of your own that ends with `ctx.session.shutdown()`",
     ),
+    *_drop("TaskGroup", "summarize_chat_ctx", "what was said in the group is in the context"),
+    Row(
+        old="GetDtmfTask(ask_for_confirmation=)",
+        fate="renamed",
+        new="require_confirmation",
+    ),
+    *(
+        Row(
+            old=f"{task}(require_explicit_ask=)",
+            fate="dropped",
+            text="the task asks unless the caller has said it already",
+        )
+        for task in (
+            "GetAddressTask",
+            "GetDOBTask",
+            "GetEmailTask",
+            "GetNameTask",
+            "GetPhoneNumberTask",
+        )
+    ),
+    *_drop("GetEmailTask", "verify_spelling", "it is read out letter by letter"),
+    *_lack("GetNameTask", "name_format", "extra_instructions= can say it"),
+    *_lack("GetDOBTask", "include_time", "an AgentTask of your own asks for the time"),
     *_drop("AudioConfig", "fade_in fade_out", "sounds begin and end as they are recorded"),
     *_drop("BackgroundAudioPlayer", "stream_timeout_ms", "sounds are mixed as they come"),
     *_drop("BackgroundAudioPlayer.start", "track_publish_options", "the transport decides"),

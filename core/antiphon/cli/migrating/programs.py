@@ -204,5 +204,7 @@ def dropped(owner: str, args: list[cst.Arg], findings: Findings, line: int) -> l
             continue
         if row is not None and row.fate == "missing":
             findings.left(line, name, row.text)
+        if row is not None and row.fate == "renamed":
+            arg = arg.with_changes(keyword=cst.Name(row.new))
         kept.append(arg)
     return kept

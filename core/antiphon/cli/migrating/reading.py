@@ -24,7 +24,6 @@ KINDS = {
     "Agent",
     "AgentServer",
     "AgentSession",
-    "AgentTask",
     "AudioConfig",
     "AudioFrame",
     "BackgroundAudioPlayer",
@@ -36,8 +35,18 @@ KINDS = {
     "RunContext",
     "RunResult",
     "SpeechHandle",
+}
+TASKS = {
+    "AgentTask",
+    "GetAddressTask",
+    "GetDOBTask",
+    "GetDtmfTask",
+    "GetEmailTask",
+    "GetNameTask",
+    "GetPhoneNumberTask",
     "TaskGroup",
 }
+"""Kinds of agents."""
 """Classes whose members the table knows; the classes of events come to them."""
 _HERE = {"App": "AgentServer"}
 """Ours, for sources that have been rewritten already."""
@@ -258,7 +267,7 @@ class Reading:
 
 
 def _base(kind: str | None) -> str | None:
-    return "Agent" if kind in ("AgentTask", "TaskGroup") else kind
+    return "Agent" if kind in TASKS else kind
 
 
 def owner_kind(kind: str | None) -> str | None:
@@ -267,7 +276,7 @@ def owner_kind(kind: str | None) -> str | None:
 
 
 def _known(name: str) -> str | None:
-    if name in KINDS or name in EVENT_CLASSES:
+    if name in KINDS or name in TASKS or name in EVENT_CLASSES:
         return name
     for old, new in EVENT_CLASSES.items():
         if name == new:

@@ -84,8 +84,10 @@ class _Rewriter(cst.CSTTransformer):
         dotted = self.reading.dotted(node)
         if dotted is None:
             return updated
-        row = find(dotted)
         above = self.reading.parent(node)
+        if self._is_type_of_slot(node, dotted, above):
+            return cst.Name("str")  # what was such an object is a model string now
+        row = find(dotted)
         inner = isinstance(above, cst.Attribute) and above.value is node
         if row is None:
             if not inner and is_agents(dotted) and not self._has_row(node):
@@ -100,6 +102,16 @@ class _Rewriter(cst.CSTTransformer):
         if isinstance(node, cst.Name) and node.value != dotted.rpartition(".")[2]:
             return updated  # imported `as` something: the import keeps the local name
         return self.needs.spell(row.new)
+
+    def _is_type_of_slot(self, node: cst.CSTNode, dotted: str, above: cst.CSTNode | None) -> bool:
+        """Whether a provider's class stands in an annotation."""
+        plugin = dotted.startswith("livekit.plugins.")
+        gateway = dotted.startswith("livekit.agents.inference.")
+        if not (plugin or gateway) or not is_model(dotted.split(".")[2:]):
+            return False
+        if isinstance(above, cst.Attribute | cst.Call):
+            return False
+        return any(isinstance(up, cst.Annotation) for up in self.reading.above(node))
 
     def _has_row(self, node: cst.CSTNode) -> bool:
         """Whether a name that this one begins with stands in the table."""
