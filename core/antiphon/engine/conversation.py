@@ -95,6 +95,8 @@ class Conversation:
         self.model_calls = ModelCalls(self)
         self.journal = Journal(self)
         self._turn_settings: Turns | None = None
+        self._own_turn_settings: Turns | None = None
+        """Those of the session alone: what holds for most agents, at every hand-off."""
         self.sample_rate = 16000
         self.frame_ms = 20
         self._running = False
@@ -221,7 +223,12 @@ class Conversation:
         """Turn-taking as it holds for the active agent."""
         if self._turn_settings is None:
             layers = [each.turn_handling for each in lineage(self.agent)]
-            self._turn_settings = resolve(*layers, self.options.turn_handling)
+            if any(layers):
+                self._turn_settings = resolve(*layers, self.options.turn_handling)
+            else:
+                if self._own_turn_settings is None:
+                    self._own_turn_settings = resolve(self.options.turn_handling)
+                self._turn_settings = self._own_turn_settings
         return self._turn_settings
 
     def share_tools(self, tools: list[Any]) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from ..agent import Agent
-from ..audio import AudioFrame, Resampler
+from ..audio import AudioFrame, Resampler, join, split
 from ..streams import Channel, Flush
 from ..stt import Vocabulary
 from ..timeline import ModelCall
+
+_GAP = 0.001
+"""Seconds between two frames from which they do not follow one another."""
 
 
 class Ear:
@@ -93,6 +97,30 @@ class Ear:
         while self.kept_seconds > limit and len(self.kept) > 1:
             self.kept_seconds -= self.kept.popleft().duration
 
+    def inherit(self, other: Ear, frame_ms: int, limit: float) -> None:
+        """Takes over the audio that another STT was owed, at a rate of its own."""
+        rates = self.slot.capabilities.sample_rates
+        for stretch in _stretches(other.kept):
+            frame = join(stretch)
+            if frame.sample_rate not in rates:
+                resampler = Resampler(frame.sample_rate, rates[0], quality="LQ")
+                data = resampler.push(frame.data) + resampler.flush()
+                frame = AudioFrame(data, rates[0], 1, frame.started_at)
+            for piece in split(frame, frame.sample_rate * frame_ms // 1000):
+                self.keep(piece, piece.duration, limit)
+        self.finalised_until = other.finalised_until
+
     def forget_before(self, at: float) -> None:
         """What ended before `at` is finalised: it will not be owed again."""
         self.finalised_until = max(self.finalised_until, at)
+
+
+def _stretches(frames: Iterable[AudioFrame]) -> list[list[AudioFrame]]:
+    """Frames without a gap between them: a transport may send nothing while nobody speaks."""
+    stretches: list[list[AudioFrame]] = []
+    for frame in frames:
+        if stretches and frame.started_at - stretches[-1][-1].ended_at < _GAP:
+            stretches[-1].append(frame)
+        else:
+            stretches.append([frame])
+    return stretches

@@ -68,9 +68,9 @@ class Entering:
             self._give_time(level)
         if not level.window_open:
             self.release_held()
-            waiting, level.resumed = level.resumed, []
-            for handler, arguments in waiting:
-                handler(*arguments)
+        waiting, level.resumed = level.resumed, []
+        for handler, arguments in waiting:
+            handler(*arguments)
 
     def on_spoken(self) -> None:
         """Words have been said to their end. If they were all that `on_enter` has to say, the turns

@@ -37,10 +37,19 @@ class Late:
     until: float
     """The end of its voice."""
     committed: float
+    interim: str
+    """The interim words in it."""
     finals: list[str] = field(default_factory=list)
-    """The finals for it so far."""
+    """The finals that were in it."""
     came: list[str] = field(default_factory=list)
-    """Those of them that the message does not have yet."""
+    """The finals for its interim words so far."""
+
+    def text(self, *, complete: bool) -> str:
+        """The turn as it is known now: unless `complete`, the last of the interim words are still
+        the best record of what has no final yet."""
+        came = " ".join(self.came).split()
+        rest = [] if complete else self.interim.split()[len(came) :]
+        return " ".join([*self.finals, *came, *rest])
 
 
 class Finals:

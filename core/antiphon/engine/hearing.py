@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
-from ..audio import AudioFrame, Resampler, join, split, to_mono
+from ..audio import AudioFrame, Resampler, to_mono
 from ..errors import AntiphonError, AudioError, SlotMissing, TruncatedStream
 from ..nodes import ModelSettings
 from ..streams import FLUSH, Usage
@@ -239,9 +239,8 @@ class Hearing:
         if slot is None:
             return
         ear = Ear(agent, slot, self._vocabulary(agent, slot))
-        if old is not None and old.kept:
-            self._inherit(ear, old)
-            ear.finalised_until = old.finalised_until
+        if old is not None:
+            ear.inherit(old, self._c.frame_ms, KEPT)
         self.ear = ear
         if in_mid_utterance and (not ear.gated or self._c.turns.user_speaking):
             # What the old stream has not finalised is heard by the new one, or it would be lost.
@@ -249,17 +248,6 @@ class Hearing:
             ear.give_kept()
             self._c.turns.stt_reopened()
         ear.task = self._c.tasks.start(self._c.model_calls.stream(ear, self._listen), "stt")
-
-    def _inherit(self, ear: Ear, old: Ear) -> None:
-        """The audio that the old stream was owed is now owed to the new one."""
-        frame = join(list(old.kept))
-        rates = ear.slot.capabilities.sample_rates
-        if frame.sample_rate not in rates:
-            resampler = Resampler(frame.sample_rate, rates[0], quality="LQ")
-            data = resampler.push(frame.data) + resampler.flush()
-            frame = AudioFrame(data, rates[0], 1, frame.started_at)
-        for piece in split(frame, frame.sample_rate * self._c.frame_ms // 1000):
-            ear.keep(piece, piece.duration, KEPT)
 
     def _close_ear(self, ear: Ear) -> None:
         ear.channel.close()

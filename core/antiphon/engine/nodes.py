@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
+from types import AsyncGeneratorType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..agent import Agent
@@ -88,6 +89,8 @@ class StreamStack:
         """Closes them all, each within its bound."""
         streams, self._streams = self._streams, []
         for stream in reversed(streams):
+            if stream.release() if type(stream) is SlotStream else _over(stream):
+                continue  # the common case, which need not be timed
             close = getattr(stream, "aclose", None)
             if close is None:
                 continue
@@ -186,16 +189,23 @@ class SlotStream(Generic[T]):
             return
         self._timer = self._loop.call_later(self._limit - waited, self._check)
 
-    async def aclose(self) -> None:
-        """Closes the provider's stream; harmless when repeated."""
+    def release(self) -> bool:
+        """Stops the watch; says whether nothing is left that has to be closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._live is not None:
             self._live.closed()
-        stream, self._stream = self._stream, self._stream or _CLOSED
-        if stream is not None and stream is not _CLOSED:
+        stream = self._stream
+        if stream is None or stream is _CLOSED or _over(stream):
             self._stream = _CLOSED
+            return True
+        return False
+
+    async def aclose(self) -> None:
+        """Closes the provider's stream; harmless when repeated."""
+        if not self.release():
+            stream, self._stream = self._stream, _CLOSED
             try:
                 # A vendor's socket may never say goodbye: who reads the stream is not kept for it.
                 async with asyncio.timeout(CLOSE_BOUND) as bound:
@@ -204,6 +214,11 @@ class SlotStream(Generic[T]):
                 if not bound.expired():
                     raise
                 log.warning("the %s did not close within %.0f s", repr(self)[1:-1], CLOSE_BOUND)
+
+
+def _over(stream: Any) -> bool:
+    """Whether it is a generator that has run to its end."""
+    return type(stream) is AsyncGeneratorType and stream.ag_frame is None
 
 
 class _Closed:

@@ -102,6 +102,8 @@ class Replying:
         if reply.unless_asked_since is not None and reply.unless_asked_since != self.requests:
             self._drop(reply)
             return
+        if reply.timeline is None:
+            reply.timeline = self._c.entering.answered_by(reply.handle, reply.agent)
         reply.task = self._c.tasks.start(self._run(reply), "reply")
 
     def _drop(self, reply: Reply) -> None:

@@ -256,6 +256,8 @@ class Slots:
         found = []
         for slot in self.in_use:
             value = self._session.get(slot)
+            if value is None:
+                continue  # what an override would put there, an agent that needs it brings about
             if self._override is not None:
                 value = self._override(slot, value)
             if value is None:

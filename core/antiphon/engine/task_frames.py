@@ -248,6 +248,7 @@ class TaskFrames:
         below = self._take_off(level, level.frame)
         below.held_turns += level.held_turns
         below.held += level.held
+        below.queue += level.queue
         return True
 
     def stop_clocks(self) -> None:

@@ -96,7 +96,10 @@ class Turns:
     @property
     def between_utterances(self) -> bool:
         """A moment at which the STT can be changed without cutting a word."""
-        return self.quiet and not self._words.partial
+        if not self.quiet or self._words.partial or self.unheard:
+            return False
+        # Without a VAD only its final tells that an utterance is over.
+        return self._c.hearing.has_vad or not self._words.final_owed
 
     def holds(self, segment: Segment) -> bool:
         """Whether a segment must wait with its first audio, because the user has the floor."""

@@ -54,6 +54,11 @@ class Words:
         """The words of the turn so far, interim ones included."""
         return " ".join([*self._texts, self.partial] if self.partial else self._texts)
 
+    @property
+    def final_owed(self) -> bool:
+        """Interim words went into a turn, and no final has come for them since."""
+        return bool(self._last_taken)
+
     # What is owed
 
     def covers(self, at: float) -> bool:
@@ -213,7 +218,7 @@ class Words:
         """A turn was committed with interim words: finals for its audio may still come."""
         now = self._loop.time()
         until = voiced_until if voiced_until is not None else now
-        self._finals.late = Late(message, until, now, finals)
+        self._finals.late = Late(message, until, now, interim, finals)
         self._taken += self._last_taken
         self._last_taken, self._taken_at = interim.split(), now
 
@@ -230,20 +235,15 @@ class Words:
         if over:
             self._finals.late = None
         if text:
-            late.finals.append(text)
             late.came.append(text)
-        corrected = " ".join(late.finals)
-        # While more is to come, the interim words are the better record.
-        if not complete or not late.came:
+        corrected = late.text(complete=complete)
+        if not late.came or corrected == late.message.content:
             return
-        came, late.came = " ".join(late.came), []
-        if corrected == late.message.content:
-            return
-        if self._c.user_turns.correct(late.message, corrected):
+        if self._c.user_turns.correct(late.message, corrected) or not text:
             return
         self._c.notify(
             TranscriptDropped(
-                transcript=came,
+                transcript=text,
                 reason="its turn has been answered already",
                 at=self._c.now(),
             )

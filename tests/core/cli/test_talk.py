@@ -130,6 +130,19 @@ def test_a_slot_and_a_setting_are_replaced(antiphon, tmp_path):
     assert "has no setting 'nope'" in wrong.stderr
 
 
+def test_of_a_slot_that_the_agent_fills_nothing_else_is_chosen(antiphon, tmp_path):
+    chosen = json.loads(antiphon("talk", "--text", "--json", input="").stdout.splitlines()[0])
+    model = chosen["text"].partition('"')[2].partition('"')[0]
+    (tmp_path / "own.py").write_text(
+        "from antiphon import Agent\nclass Own(Agent):\n"
+        f"  def __init__(self): super().__init__(llm={model!r})\n",
+        encoding="utf-8",
+    )
+    result = antiphon("talk", "own.py", "--text", input="")
+    assert result.returncode == 0, result.stderr
+    assert _without_times(result.stdout)[0] == "→ own"
+
+
 def test_an_app_whose_call_fails_to_start_exits_with_1(antiphon, tmp_path):
     (tmp_path / "idle.py").write_text(
         "from antiphon.app import App\napp = App()\n@app.session\nasync def f(ctx): pass\n",

@@ -245,6 +245,14 @@ FOUND = {
         "times": True,
         "tokens": (1.0, 1.5),
     },
+    "a final behind one that is late, in turns of the stt": {
+        "said": (MUMBLE, (0.1, 3, 0.2), (0.25, 0, 0.2)),
+        "vad": 0.2,
+        "flush_latency": 5.0,
+        "times": True,
+        "end_of_turn": True,
+        "acts": ((1.35, "commit"),),
+    },
     "a commit by hand behind a word, finalised late": {
         "said": (MUMBLE, (2.6, 1, 0.2), MUMBLE, MUMBLE, (0.1, 3, 0.4)),
         "vad": 0.2,

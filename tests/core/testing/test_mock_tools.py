@@ -177,13 +177,13 @@ async def test_tools_given_to_the_agent_can_be_mocked():
 async def test_sync_tools_and_tools_of_tasks_can_be_mocked():
     class Task(AgentTask[str]):
         @function_tool
-        def done(self) -> str:
+        def finish(self) -> str:
             """Ends."""
             return "really"
 
-    async with hotel(Task(), [Call("done"), "Good."]) as session:
-        with mock_tools(Task, {"done": lambda: threading.current_thread().name}):
-            assert await outputs(session) == [f"done -> {threading.main_thread().name}"]
+    async with hotel(Task(), [Call("finish"), "Good."]) as session:
+        with mock_tools(Task, {"finish": lambda: threading.current_thread().name}):
+            assert await outputs(session) == [f"finish -> {threading.main_thread().name}"]
 
 
 # Where it holds

@@ -532,6 +532,42 @@ async def test_what_a_tool_raised_is_kept_and_shown():
         )
 
 
+@pytest.mark.parametrize(
+    ("call", "output"),
+    [
+        (Call("book", room=100), "there is no room 100"),
+        (Call("book"), "the arguments of 'book' are not valid: 'room' is missing"),
+        (
+            Call("book", room="twelve"),
+            "the arguments of 'book' are not valid: 'room': input should be a valid integer, "
+            "unable to parse string as an integer, not 'twelve'",
+        ),
+        (
+            Call("bok"),
+            "there is no tool 'bok' (available: ask_the_kitchen, book, ring, spill); did you mean "
+            "'book'?",
+        ),
+    ],
+)
+async def test_what_a_tool_tells_the_llm_is_no_error_of_the_run(call, output):
+    async with hotel(replies=instant([call, "Which room?"])) as session:
+        result = await session.run(user_input="a room")
+        result.expect.skip_next().next_event().is_function_call_output(output=output, is_error=True)
+        result.expect.next_event().is_message(text="Which room?")
+        result.expect.no_more_events()
+        assert result.errors == []
+
+
+async def test_a_tool_that_hands_over_takes_one_call_of_the_llm():
+    async with hotel(replies=(llm := instant([Call("ask_the_kitchen")]))) as session:
+        result = await session.run(user_input="when can I eat")
+        result.expect.contains_function_call_output(output="", is_error=False)
+        result.expect[-1].is_message(text="We serve breakfast from seven.")
+        assert llm.calls == 1
+        handoffs = [item for item in session.history if item.type == "agent_handoff"]
+        assert [item.new_agent_id for item in handoffs] == ["desk", "kitchen"]
+
+
 async def test_a_failed_assertion_in_a_tool_fails_the_test():
     class Strict(Desk):
         @function_tool
