@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
-from .errors import ConfigurationError, did_you_mean
-
-T = TypeVar("T")
+from .errors import ConfigurationError
+from .options import options_of
 
 FIRST_RETRY = 0.1
 """Seconds before the second call: what failed may have been one connection of a pool."""
@@ -60,9 +59,8 @@ class SessionConnectOptions:
 
     def __post_init__(self) -> None:
         for name in ("stt_conn_options", "llm_conn_options", "tts_conn_options"):
-            value = getattr(self, name)
-            if not isinstance(value, APIConnectOptions):
-                object.__setattr__(self, name, _made(APIConnectOptions, value, name))
+            options = options_of(APIConnectOptions, getattr(self, name), name=name)
+            object.__setattr__(self, name, options)
         if self.max_unrecoverable_errors < 1:
             raise ConfigurationError(
                 f"max_unrecoverable_errors is {self.max_unrecoverable_errors!r}; give 1 or more"
@@ -71,21 +69,4 @@ class SessionConnectOptions:
     @classmethod
     def of(cls, value: SessionConnectOptions | Mapping[str, Any] | None) -> SessionConnectOptions:
         """The options as they are, or from a dict. Raises `ConfigurationError`."""
-        if value is None:
-            return cls()
-        return value if isinstance(value, cls) else _made(cls, value, "conn_options")
-
-
-def _made(kind: type[T], value: Any, what: str) -> T:
-    if not isinstance(value, Mapping):
-        raise ConfigurationError(
-            f"{what} got {value!r}; give {kind.__name__}(…), or a dict of its fields"
-        )
-    known = [each.name for each in fields(kind)]  # type: ignore[arg-type]
-    for name in value:
-        if name not in known:
-            raise ConfigurationError(
-                f"{what} has no field {name!r} (it has: {', '.join(known)})"
-                f"{did_you_mean(str(name), known)}"
-            )
-    return kind(**value)
+        return options_of(cls, value, name="conn_options")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from .errors import SettingError, did_you_mean
+from .errors import SettingError
+from .options import options_of
 
 Part: TypeAlias = bool | Mapping[str, Any] | None
 """On, off, on with the options of the room's transport, or as that transport has it by default."""
@@ -53,19 +54,4 @@ class RoomOptions:
 
         Raises `SettingError` for anything else, and for a key that is no option.
         """
-        if value is None:
-            return cls()
-        if isinstance(value, cls):
-            return value
-        if not isinstance(value, Mapping):
-            raise SettingError(
-                f"room_options is given as {value!r}; give RoomOptions(...) or a dict"
-            )
-        names = [field.name for field in fields(cls)]
-        for name in value:
-            if name not in names:
-                raise SettingError(
-                    f"RoomOptions has no option {name!r} (it has: {', '.join(sorted(names))})"
-                    + did_you_mean(str(name), names)
-                )
-        return cls(**value)
+        return options_of(cls, value, name="room_options")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 from .errors import SettingError, did_you_mean
+from .options import options_of
 
 TurnDetection: TypeAlias = Literal["stt", "turn_detector", "vad", "manual"]
 T = TypeVar("T")
@@ -91,16 +92,16 @@ class TurnHandling:
     user_turn_limit: UserTurnLimit | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "endpointing", _read(Endpointing, self.endpointing))
-        object.__setattr__(self, "interruption", _read(Interruption, self.interruption))
-        object.__setattr__(self, "user_turn_limit", _read(UserTurnLimit, self.user_turn_limit))
+        object.__setattr__(self, "endpointing", options_of(Endpointing, self.endpointing))
+        object.__setattr__(self, "interruption", options_of(Interruption, self.interruption))
+        object.__setattr__(self, "user_turn_limit", options_of(UserTurnLimit, self.user_turn_limit))
         _one_of(self, "turn_detection", get_args(TurnDetection))
         _one_of(self, "preemptive_generation", (True, False))
 
     @classmethod
     def of(cls, value: TurnHandling | Mapping[str, Any] | None) -> TurnHandling:
         """From the object itself, from a dict with the same keys, or from None."""
-        return _read(cls, value)
+        return options_of(cls, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,25 +156,6 @@ def resolve(*layers: TurnHandling | None) -> Turns:
         max_words=first(lambda t: t.user_turn_limit.max_words, base.max_words),
         max_duration=first(lambda t: t.user_turn_limit.max_duration, base.max_duration),
     )
-
-
-def _read(kind: type[T], value: Any) -> T:
-    if value is None:
-        return kind()
-    if isinstance(value, kind):
-        return value
-    if not isinstance(value, Mapping):
-        raise SettingError(
-            f"{kind.__name__} is given as {value!r}; give a {kind.__name__}(...) or a dict"
-        )
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    for name in value:
-        if name not in names:
-            raise SettingError(
-                f"{kind.__name__} has no option {name!r} (it has: {', '.join(sorted(names))})"
-                + did_you_mean(str(name), names)
-            )
-    return kind(**value)
 
 
 def _not_negative(options: object, *names: str) -> None:

@@ -16,7 +16,7 @@ from antiphon.tts import TTS, Audio, TTSCapabilities, TTSEvent
 from antiphon.vad import VAD
 
 from .instant import FRAME, InstantLLM, InstantTTS, SilentSTT
-from .measuring import CALLS, cpu_per_call_second, steady, ticking
+from .measuring import CALLS, Watch, cpu_per_call_second, steady, ticking
 from .process import resident_mb, watched_loop
 
 IDLE_SESSIONS = 200
@@ -65,6 +65,7 @@ class Line(Transport):
         self.queue: deque[AudioFrame] = deque()
         self.played = 0
         self._segment = ""
+        self._pushed = 0
 
     async def start(self, sink: Sink) -> None:
         self.sink = sink
@@ -73,15 +74,18 @@ class Line(Transport):
         return
 
     def push(self, frame: AudioFrame, segment: str) -> None:
-        self._segment = segment
+        if segment != self._segment:
+            self._segment, self._pushed = segment, 0
+        self._pushed += 1
         self.queue.append(frame)
 
     def buffered(self) -> float:
         return len(self.queue) * 0.02
 
     def clear(self) -> Played | None:
+        played = max(self._pushed - len(self.queue), 0)
         self.queue.clear()
-        return Played(self._segment, 0, True)
+        return Played(self._segment, played * 320, True)
 
     def tick(self, now: float) -> None:
         """20 ms have passed."""
@@ -111,7 +115,7 @@ async def _open_calls(phases: Iterable[float], vad: VAD | None = None) -> float:
     for session in sessions:
         session.say("a story without an end")
     spent = await cpu_per_call_second([line.tick for line in lines], phases)
-    assert all(line.played > 200 for line in lines), [line.played for line in lines]
+    assert all(line.played > 40 * Watch.seconds for line in lines), [line.played for line in lines]
     for session in sessions:
         session.interrupt(force=True)
     await _close(sessions)
@@ -143,10 +147,10 @@ async def worst_pause(rounds: int) -> float:
     turn each second, after two seconds of warming up."""
     sessions, lines = await _open(CALLS, tts=InstantTTS(), stt=TurnEachSecond(), llm=InstantLLM())
     ticks = [line.tick for line in lines]
-    await ticking(ticks, (), 2.0)
+    await ticking(ticks, (), Watch.seconds / 2)
     with watched_loop() as pauses:
-        await ticking(ticks, (), 10.0)
-    assert all(line.played >= 8 for line in lines), [line.played for line in lines]
+        await ticking(ticks, (), Watch.seconds * 2.5)
+    assert all(line.played >= 2 * Watch.seconds for line in lines), [line.played for line in lines]
     await _close(sessions)
     return pauses.worst
 

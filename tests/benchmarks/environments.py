@@ -52,21 +52,25 @@ class Side:
         done = subprocess.run([self.python, "-c", code], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    def measure(self, row: str, rounds: int, seconds: float) -> float | str:
-        """The figure of a row in a process of its own, or why there is none."""
-        command = [self.python, "-m", self.module, row, "--rounds", str(rounds)]
+    def measure(self, row: str, rounds: int, watched: float, bound: float) -> float | str:
+        """The figure of a row in a process of its own, or why there is none.
+
+        `watched`: seconds for which calls are watched; `bound`: those that the process may take.
+        """
+        command = [self.python, "-m", self.module, row]
+        command += ["--rounds", str(rounds), "--seconds", str(watched)]
         try:
             done = subprocess.run(
                 command,
                 capture_output=True,
                 text=True,
                 encoding="utf-8",
-                timeout=seconds,
+                timeout=bound,
                 cwd=ROOT,
                 env={**os.environ, "PYTHONUTF8": "1"},
             )
         except subprocess.TimeoutExpired:
-            return f"took more than {seconds:g} s"
+            return f"took more than {bound:g} s"
         lines = done.stdout.split()
         if done.returncode or not lines:
             said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 
-from .measuring import CALLS, Measures, SECONDS, cpu_per_call_second, import_figures, main, steady
+from .measuring import CALLS, Measures, cpu_per_call_second, import_figures, main, steady
 
 FRAME = b"\x01\x00" * 320
 
@@ -140,22 +140,18 @@ class _Frame:
 
 
 class _Line:
-    """A caller's line: one future and one deque inward, one timer per 0.2 s outward."""
+    """A caller's line: one queue and one task inward, one timer per 0.2 s outward."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.inward: deque[_Frame] = deque()
+        self.inward: asyncio.Queue[_Frame] = asyncio.Queue()
         self.outward: deque[_Frame] = deque()
-        self.waiter: asyncio.Future[None] | None = None
         self.task = self.loop.create_task(self._listen())
         self._fill()
 
     async def _listen(self) -> None:
         while True:
-            while self.inward:
-                self.inward.popleft()
-            self.waiter = self.loop.create_future()
-            await self.waiter
+            await self.inward.get()
 
     def _fill(self) -> None:
         while len(self.outward) < 20:
@@ -166,9 +162,7 @@ class _Line:
         """20 ms have passed."""
         if self.outward:
             self.outward.popleft()
-        self.inward.append(_Frame(FRAME, 16000, 1, now))
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
+        self.inward.put_nowait(_Frame(FRAME, 16000, 1, now))
 
     async def aclose(self) -> None:
         """Ends it."""

@@ -19,10 +19,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 CALLS = 20
 """Calls in one process."""
-SECONDS = 4.0
-"""How long calls are watched."""
 PERIOD = 0.02
 """Seconds of a frame."""
+
+
+class Watch:
+    """How long calls are watched."""
+
+    seconds = 4.0
+
 
 Measures = Mapping[str, Callable[[int], float | Awaitable[float]]]
 """By the id of the row: takes the number of rounds, returns the figure in the row's unit."""
@@ -35,7 +40,9 @@ def main(measures: Measures, doc: str | None) -> None:
     )
     parser.add_argument("row", choices=list(measures))
     parser.add_argument("--rounds", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=Watch.seconds, help="to watch calls for")
     options = parser.parse_args()
+    Watch.seconds = options.seconds
 
     async def run(found: Awaitable[float]) -> float:
         return await found
@@ -48,6 +55,27 @@ def steady() -> None:
     """What exists is left out of later collections: as servers do after their start."""
     gc.collect()
     gc.freeze()
+
+
+async def growth(old: Callable[[], Awaitable[None]], new: Callable[[], Awaitable[None]]) -> float:
+    """CPU time of turns from the 1000th on against turns from the 10th on.
+
+    `old` and `new` have a turn in one of two sessions; they take turns, so that what else the
+    machine does falls on both alike, and the lower quartiles are compared.
+    """
+    for _ in range(1000):
+        await old()
+    for _ in range(10):
+        await new()
+    steady()
+    spent: tuple[list[float], list[float]] = ([], [])
+    for _ in range(200):
+        for turn, times in zip((old, new), spent, strict=True):
+            began = time.thread_time()
+            await turn()
+            times.append(time.thread_time() - began)
+    late, early = (statistics.quantiles(times, n=4)[0] for times in spent)
+    return late / early
 
 
 async def ticking(
@@ -78,15 +106,15 @@ async def ticking(
 
 
 async def cpu_per_call_second(
-    ticks: Sequence[Callable[[float], None]], phases: Iterable[float], seconds: float = SECONDS
+    ticks: Sequence[Callable[[float], None]], phases: Iterable[float]
 ) -> float:
     """CPU milliseconds of the process per second of one call, while they tick."""
     offsets = list(phases)
-    await ticking(ticks, offsets, 1.0)
+    await ticking(ticks, offsets, Watch.seconds / 4)
     steady()
     began = time.process_time()
-    await ticking(ticks, offsets, seconds)
-    return (time.process_time() - began) * 1000 / seconds / len(ticks)
+    await ticking(ticks, offsets, Watch.seconds)
+    return (time.process_time() - began) * 1000 / Watch.seconds / len(ticks)
 
 
 _IMPORT = """

@@ -1,6 +1,6 @@
 """antiphon's side of the table.
 
-    python -m tests.benchmarks.ours ROW [--rounds 500]
+python -m tests.benchmarks.ours ROW [--rounds 500]
 """
 
 from __future__ import annotations

@@ -47,6 +47,12 @@ class Pauses:
     over: list[tuple[float, float, str]] = field(default_factory=list)
     """Callbacks of more than 5 ms: how long, how much of it gc, and what."""
 
+    _paused: bool = False
+
+    def pause(self, paused: bool) -> None:
+        """Leaves out what a measurement itself does."""
+        self._paused = paused
+
 
 LIMIT = 5.0
 """Milliseconds from which a callback is noted by name."""
@@ -63,6 +69,8 @@ def watched_loop() -> Iterator[Pauses]:
 
     def collecting(phase: str, info: dict[str, int]) -> None:
         nonlocal collected, began
+        if pauses._paused:
+            return
         if phase == "start":
             began = clock()
         else:
@@ -79,7 +87,7 @@ def watched_loop() -> Iterator[Pauses]:
         finally:
             took = (clock() - start) * 1000
             pauses.callbacks += 1
-            if took > pauses.worst:
+            if took > pauses.worst and "'sampler'" not in _name(what):
                 pauses.worst, pauses.worst_what = took, _name(what)
             if took > LIMIT:
                 pauses.over.append((took, collected, _name(what)))

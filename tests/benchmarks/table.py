@@ -19,19 +19,19 @@ from pathlib import Path
 from .environments import FLOOR, OURS, PEERS, Side
 from .rows import BY_ID, ROWS, Row
 
-SECONDS = 120.0
-"""The most that one figure may take to measure."""
+BOUND = 120.0
+"""Seconds, the most that one figure may take to measure."""
 
 Figures = dict[str, float | str]
 """By the name of the side: the figure, or why there is none."""
 
 
-def measure(row: Row, sides: list[Side], rounds: int, runs: int) -> Figures:
+def measure(row: Row, sides: list[Side], *, rounds: int, runs: int, seconds: float) -> Figures:
     """The best of the runs of each side, which take turns."""
     best: Figures = {}
     for _ in range(1 if row.id == "hour" else runs):
         for side in sides:
-            found = side.measure(row.id, rounds, SECONDS)
+            found = side.measure(row.id, rounds, seconds, BOUND)
             so_far = best.get(side.name)
             if isinstance(found, str):
                 best.setdefault(side.name, found)
@@ -45,7 +45,7 @@ def measure(row: Row, sides: list[Side], rounds: int, runs: int) -> Figures:
 def shown(figure: float | str | None) -> str:
     """A figure with three significant digits."""
     if figure is None or isinstance(figure, str):
-        return "–"
+        return "-"
     return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
 
 
@@ -76,6 +76,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=500, help="of each figure")
     parser.add_argument("--runs", type=int, default=3, help="of which the best is shown")
+    parser.add_argument("--seconds", type=float, default=4.0, help="to watch calls for")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="for their environments")
     parser.add_argument("--rows", nargs="+", choices=list(BY_ID), metavar="ID")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes the figures there too")
@@ -91,10 +92,15 @@ def main() -> int:
     print(f"\n| {' | '.join(head)} |\n|{'---|' * len(head)}", flush=True)
     all_figures, unmeasured = {}, []
     for row in rows:
-        figures = all_figures[row.id] = measure(row, sides, options.rounds, options.runs)
+        figures = all_figures[row.id] = measure(
+            row, sides, rounds=options.rounds, runs=options.runs, seconds=options.seconds
+        )
         print(f"| {' | '.join(line(row, figures, peers))} |", flush=True)
-        unmeasured += [f"{row.id} of {name}: {why}" for name, why in figures.items()
-                       if isinstance(why, str) and why != "not measured"]
+        unmeasured += [
+            f"{row.id} of {name}: {why}"
+            for name, why in figures.items()
+            if isinstance(why, str) and why != "not measured"
+        ]
     if unmeasured:
         print("\nnot measured:", *unmeasured, sep="\n")
     if options.json:

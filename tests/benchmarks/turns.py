@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import statistics
 import time
+from contextlib import AsyncExitStack
 
 from antiphon import Agent, AgentSession, AudioFrame, TurnHandling, function_tool
 from antiphon.vad import VADEvent
@@ -20,7 +20,7 @@ from .instant import (
     SilentSTT,
     Speaker,
 )
-from .measuring import steady
+from .measuring import growth, steady
 
 
 class Next(Agent):
@@ -132,29 +132,34 @@ async def tool_to_audio(rounds: int) -> float:
     return (await _handoff(rounds))[1]
 
 
-async def _many_turns(turns: int) -> list[float]:
-    speaker, stamps = Speaker(), []
+async def turn_rate(rounds: int) -> float:
+    """Text → audio turns per second of CPU, one after another in one session."""
+    speaker, turns = Speaker(), max(rounds * 4, 200)
     async with AgentSession(llm=InstantLLM(), tts=InstantTTS()) as session:
         await session.start(agent=Agent(instructions="x"), transport=speaker)
         steady()
-        stamps.append(time.thread_time())
+        began = time.thread_time()
         for _ in range(turns):
             speaker.sink.text("hello")
             await session.wait_for_idle()
-            stamps.append(time.thread_time())
-    return [after - before for before, after in itertools.pairwise(stamps)]
-
-
-async def turn_rate(rounds: int) -> float:
-    """Text → audio turns per second of CPU, one after another in one session."""
-    turns = max(rounds * 4, 200)
-    return turns / sum(await _many_turns(turns))
+        return turns / (time.thread_time() - began)
 
 
 async def turn_growth(rounds: int) -> float:
-    """Turns around the 1000th against turns around the 10th, by their CPU time."""
-    steps = await _many_turns(1100)
-    # The lower quartile: what the collector and other processes add is not what is asked for.
-    early = statistics.quantiles(steps[5:205], n=4)[0]
-    late = statistics.quantiles(steps[-200:], n=4)[0]
-    return late / early
+    """Turns from the 1000th on against turns from the 10th on."""
+    turns = []
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            speaker = Speaker()
+            session: AgentSession[None] = AgentSession(llm=InstantLLM(), tts=InstantTTS())
+            await stack.enter_async_context(session)
+            await session.start(agent=Agent(instructions="x"), transport=speaker)
+
+            async def turn(
+                speaker: Speaker = speaker, session: AgentSession[None] = session
+            ) -> None:
+                speaker.sink.text("hello")
+                await session.wait_for_idle()
+
+            turns.append(turn)
+        return await growth(*turns)

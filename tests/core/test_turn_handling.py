@@ -47,7 +47,7 @@ def test_nothing_given_is_every_default() -> None:
         ),
         (
             lambda: TurnHandling(interruption=3),  # type: ignore[arg-type]
-            "Interruption is given as 3; give a Interruption(...) or a dict",
+            "Interruption is given as 3; give Interruption(...) or a dict",
         ),
         (
             lambda: TurnHandling(turn_detection="manuel"),  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Running one call in the foreground: until it ends, or Ctrl-C or a signal ends it."""
+"""Running one call in the foreground: until it ends, or a signal ends it."""
 
 from __future__ import annotations
 
@@ -33,21 +33,64 @@ class Call:
         self.voice_heard = False
         """Whether the user has been heard to speak, words or not."""
         self.job: LocalJob | None = None
+        """None while it is being prepared."""
+        self.interrupts = 0
+        """How often Ctrl-C was pressed."""
         self.told_to_stop = False
         """The process was sent SIGTERM."""
         self.stopped_at_once = False
         """A second Ctrl-C left no time to close."""
         self._session: AgentSession[Any] | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._at_once: asyncio.Future[None] | None = None
 
-    def begin(self) -> None:
-        """To be called in the task that runs the call."""
+    async def run(self, prepare: Callable[[], Any]) -> None:
+        """Runs the job that `prepare` makes, until it ends or `stop` ends it."""
+        from ..registry import default_registry
+
         self._task = asyncio.current_task()
+        self._at_once = asyncio.get_running_loop().create_future()
+        try:
+            job = self.job = await prepare()
+            running = asyncio.create_task(job.run(), name="call")
+            either: set[asyncio.Future[None]] = {running, self._at_once}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                running.result()
+            else:
+                self.stopped_at_once = True
+                warn("stopped at once, before everything was closed")
+                await self._complete()
+        finally:
+            self.take_report()
+            if not self.stopped_at_once:
+                await default_registry().aclose()
 
-    def cancel(self) -> None:
-        """Cancels that task, as Ctrl-C does."""
-        if self._task is not None:
-            self._task.cancel()
+    def stop(self, signum: int) -> None:
+        """A signal has come; to be called on the loop."""
+        job = self.job
+        if job is None:
+            if self._task is not None:
+                self._task.cancel()
+        elif signum == signal.SIGTERM:
+            warn("ending the call: the process was told to stop (SIGTERM)")
+            job.context.shutdown("job_shutdown", drain=False)
+        elif self.interrupts == 1:
+            warn("ending the call; Ctrl-C again stops at once")
+            job.context.shutdown("user_initiated", drain=False)
+        elif self._at_once is not None and not self._at_once.done():
+            self._at_once.set_result(None)
+
+    async def _complete(self) -> None:
+        """Completes the recording of a call that is left as it stands."""
+        transport = self.job.context.room.transport if self.job is not None else None
+        if transport is None:
+            return
+        try:
+            async with asyncio.timeout(SAVING):
+                await transport.aclose()
+        except (AntiphonError, TimeoutError) as error:
+            warn(sentence(error) or "the recording could not be completed in time")
 
     def follow(self, session: AgentSession[Any]) -> None:
         """To be called with each session of the call; the first is the one that is reported."""
@@ -104,96 +147,56 @@ class Call:
             raise typer.Exit(1)
         if self.told_to_stop:
             raise typer.Exit(128 + signal.SIGTERM)
+        if self.interrupts and self.job is None:
+            raise typer.Exit(128 + signal.SIGINT)
 
 
 def run_call(prepare: Callable[[], Any], call: Call) -> None:
     """Runs the `LocalJob` that the coroutine function `prepare` makes, on a loop of its own.
 
     The first Ctrl-C closes the sessions without draining, which lets `on_exit` speak, and returns
-    when everything is closed; so does SIGTERM. A second Ctrl-C completes the recording and makes
-    the report of what there was, and no more. Works where the loop has no signal handlers of its
-    own (Windows). Raises what the session function raises. `call.finish()` is to follow.
+    when everything is closed; so does SIGTERM. A second Ctrl-C completes the recording, and closes
+    nothing else; a third breaks off whatever holds the loop up. Works where the loop has no signal
+    handlers of its own (Windows). Raises what the session function raises. `call.finish()` is to
+    follow.
     """
     runner = asyncio.Runner()
     try:
-        with _stopped_by_sigterm(runner, call):
-            runner.run(_run(prepare, call))
+        with _signals(runner.get_loop(), call):
+            runner.run(call.run(prepare))
     except asyncio.CancelledError:
-        if not call.told_to_stop:
+        if not call.interrupts and not call.told_to_stop:
             raise
-        runner.close()
     except KeyboardInterrupt:
         call.stopped_at_once = True
-        _save(runner, call)
-    except BaseException:
-        runner.close()
-        raise
-    else:
-        runner.close()
-
-
-async def _run(prepare: Callable[[], Any], call: Call) -> None:
-    from ..registry import default_registry
-
-    call.begin()
-    try:
-        job = call.job = await prepare()
-        running = asyncio.create_task(job.run(), name="call")
-        try:
-            await asyncio.shield(running)
-        except asyncio.CancelledError:
-            # Runner cancels this task at the first Ctrl-C, `_stopped_by_sigterm` at SIGTERM.
-            task = asyncio.current_task()
-            if task is None or running.cancelled() or task.uncancel() > 0:
-                raise
-            if call.told_to_stop:
-                warn("ending the call: the process was told to stop (SIGTERM)")
-                job.context.shutdown("job_shutdown", drain=False)
-            else:
-                warn("ending the call; Ctrl-C again stops at once")
-                job.context.shutdown("user_initiated", drain=False)
-            await running
-    finally:
         call.take_report()
-        await default_registry().aclose()
+    finally:
+        if not call.stopped_at_once:
+            runner.close()
 
 
 @contextmanager
-def _stopped_by_sigterm(runner: asyncio.Runner, call: Call) -> Iterator[None]:
-    """Has SIGTERM cancel what the runner runs, as its own Ctrl-C does."""
+def _signals(loop: asyncio.AbstractEventLoop, call: Call) -> Iterator[None]:
+    """Brings Ctrl-C and SIGTERM to the loop, as calls of `call.stop`."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals go to the main thread only
         return
-    loop = runner.get_loop()
 
-    def stop(signum: int, frame: object) -> None:
-        if not call.told_to_stop:
+    def came(signum: int, frame: object) -> None:
+        if signum == signal.SIGINT:
+            # The loop has had its chance: it may be held up by something that blocks.
+            if call.interrupts >= (1 if call.job is None else 2):
+                raise KeyboardInterrupt
+            call.interrupts += 1
+        elif call.told_to_stop:
+            return
+        else:
             call.told_to_stop = True
-            loop.call_soon_threadsafe(call.cancel)
+        loop.call_soon_threadsafe(call.stop, signum)
 
-    previous = signal.signal(signal.SIGTERM, stop)
+    before = {each: signal.signal(each, came) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous or signal.SIG_DFL)
-
-
-def _save(runner: asyncio.Runner, call: Call) -> None:
-    """Completes the recording and takes the report, of a call that is left as it stands."""
-    if call.job is None:
-        return
-    warn("stopped at once, before everything was closed")
-    try:
-        runner.run(_complete(call.job))
-    except (AntiphonError, TimeoutError) as error:
-        warn(sentence(error))
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        pass  # a third one: not even that
-    call.take_report()
-
-
-async def _complete(job: LocalJob) -> None:
-    transport = job.context.room.transport
-    if transport is not None:
-        async with asyncio.timeout(SAVING):
-            await transport.aclose()
+        for each, handler in before.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)

@@ -252,7 +252,7 @@ class Hearing:
     def _close_ear(self, ear: Ear) -> None:
         ear.channel.close()
         if ear.task is not None and not ear.task.done():
-            ear.task.cancel()
+            self._c.tasks.cancel(ear.task)
 
     def _vocabulary(self, agent: Agent, slot: Any) -> Vocabulary | None:
         """What the callers of this session are likely to say: of its agents, as far as they are

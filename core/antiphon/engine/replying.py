@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
@@ -102,6 +101,7 @@ class Replying:
         if reply.unless_asked_since is not None and reply.unless_asked_since != self.requests:
             self._drop(reply)
             return
+        assert reply.agent is not None
         if reply.timeline is None:
             reply.timeline = self._c.entering.answered_by(reply.handle, reply.agent)
         reply.task = self._c.tasks.start(self._run(reply), "reply")
@@ -317,7 +317,7 @@ class Replying:
         for reply in list(self.active.values()):
             if reply.step is not None and reply.step.segment is segment and not reply.step.calls:
                 if reply.task is not None:
-                    reply.task.cancel()
+                    self._c.tasks.cancel(reply.task)
                 self._ended(reply, None)
 
     def interrupt(self, reply: Reply) -> None:
@@ -326,8 +326,7 @@ class Replying:
         self._c.speculating.left(reply)
         reply.handle._mark_interrupted()
         if reply.task is not None:
-            with suppress(RuntimeError):
-                reply.task.cancel()
+            self._c.tasks.cancel(reply.task)
         if reply.step is not None and not reply.step.concluded:
             self._c.tool_calls.detach(reply.step)
 

@@ -187,11 +187,11 @@ class Segment:
             self._played_out.append(waiter)
             await waiter
 
-    def stop(self) -> None:
-        """Ends its voicing and wakes whoever waits for its end."""
+    def stop(self, cancel: Callable[[asyncio.Task[None]], None]) -> None:
+        """Ends its voicing, by `cancel`, and wakes whoever waits for its end."""
         for task in (self.task, self.reader, *self.rewriters):
             if task is not None and not task.done():
-                task.cancel()
+                cancel(task)
         self._frames.clear()
         self._carry.clear()
         for waiter in self._played_out:

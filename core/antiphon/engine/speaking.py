@@ -98,6 +98,8 @@ class Speaking:
             segment.granted()
             if segment.state is SegmentState.DONE:
                 self.current = None
+            elif segment.text_done:
+                self._pump()  # one that has nothing to say ends here
         if self.current is not None and self.current.state is SegmentState.GRANTED:
             self._pump()
 
@@ -189,7 +191,7 @@ class Speaking:
         self._cancel_timer()
         self.current = None
         segment.state = SegmentState.DONE
-        segment.stop()
+        segment.stop(self._c.tasks.cancel)
         ledger = segment.ledger
         complete = ledger.complete or not segment.voiced
         heard = ledger.all_text() if complete else ledger.heard(ledger.seconds)
@@ -236,7 +238,7 @@ class Speaking:
             return
         was_playing = segment.state is SegmentState.PLAYING
         segment.state = SegmentState.DONE
-        segment.stop()
+        segment.stop(self._c.tasks.cancel)
         if segment is not self.current:
             if segment in self.queue:
                 self.queue.remove(segment)

@@ -269,7 +269,7 @@ class Speculating:
         for usage in run.usage:
             calls.used(run.call, usage)
         if run.task is not None:
-            run.task.cancel()
+            self._c.tasks.cancel(run.task)
 
     # The run's own task
 

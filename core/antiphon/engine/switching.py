@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..agent import Agent
-from ..errors import AntiphonError, ConfigurationError, SessionClosed, ToolError
+from ..errors import AntiphonError, ConfigurationError, SessionClosed
 from ..events import SpeechDiscarded
 from ..handoffs import Handoff
 from ..scopes import Scope
@@ -45,6 +45,10 @@ class Switching:
         """Whether the agent waits for the end of a task that it awaits."""
         stack = self.stack
         return len(stack) > 1 and any(level.agent is agent for level in stack[:-1])
+
+    def stays(self, agent: Agent) -> bool:
+        """Whether the agent is active, or will be again when its tasks have ended."""
+        return agent is self._c.agent or self.paused(agent)
 
     @property
     def next_agent(self) -> Agent | None:
@@ -127,11 +131,8 @@ class Switching:
         if switch.choice == "summary":
             switch.summary = self._c.summarising.begin(self._c.agent, switch.new)
         level = self.level
-        for frame in level.pushes:
-            if frame.scope.kind != "on_exit" and frame.error is None:
-                frame.error = ToolError(
-                    f"the task {frame.task.id!r} gave way to agent {switch.new.id!r}"
-                )
+        waiting = [frame for frame in level.pushes if frame.scope.kind != "on_exit"]
+        self._c.task_frames.refuse(waiting, switch.new)
         level.queue.append(switch)
 
     # Moving on
@@ -161,6 +162,7 @@ class Switching:
             if not level.exit_done:
                 return False
             level.leave_scopes()
+            self._c.task_frames.refuse(level.pushes, switch.new)
             level.phase = Phase.DRAINING
         elif self._c.speaking.idle and self._c.replying.idle:
             self._switch(level)

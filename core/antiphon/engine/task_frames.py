@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..agent import Agent
@@ -167,6 +168,13 @@ class TaskFrames:
         handle = level.queue[0].handle if level.queue else None
         level.queue.appendleft(Switch(self._c, frame.parent, back=frame, handle=handle))
 
+    @staticmethod
+    def refuse(waiting: Iterable[Frame], new: Agent) -> None:
+        """These cannot begin any more: whoever awaits them makes room for `new`."""
+        for frame in waiting:
+            if frame.error is None:
+                frame.error = _gave_way(frame.task, new)
+
     def leaving(self, agent: Agent) -> bool:
         """Whether this agent is a task that is about to leave: it begins no more tools."""
         level = self._c.switching.level
@@ -180,9 +188,8 @@ class TaskFrames:
             switch.handle = None  # it was of the task, and is done
             below.queue.append(switch)
         if below.queue:
-            for waiting in below.pushes:
-                if waiting.scope.kind != "on_exit" and waiting.error is None:
-                    waiting.error = _gave_way(waiting.task, below.queue[0].new)
+            waiting = [frame for frame in below.pushes if frame.scope.kind != "on_exit"]
+            self.refuse(waiting, below.queue[0].new)
         below.held_turns += level.held_turns
         below.held += level.held
         self._c.entering.deliver_held(below.agent)

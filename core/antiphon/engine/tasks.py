@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from ..scopes import current_scope
+
+CLEAN_UP = 1.0
+"""Seconds that a cancelled task may take to close what it has opened."""
+
+log = logging.getLogger("antiphon.session")
 
 
 class TaskScope:
@@ -17,6 +24,7 @@ class TaskScope:
     def __init__(self, failed: Callable[[str, BaseException], None]) -> None:
         self._failed = failed
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._insisting: dict[asyncio.Task[Any], asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -35,8 +43,23 @@ class TaskScope:
         task.add_done_callback(self._done)
         return task
 
+    def cancel(self, task: asyncio.Task[Any]) -> None:
+        """Cancels one of them; once more after a second, when what it cleans up never ends."""
+        with suppress(RuntimeError):  # a task that cancels itself, and has ended
+            if task.cancel():
+                loop = asyncio.get_running_loop()
+                self._insisting[task] = loop.call_later(CLEAN_UP, self._insist, task)
+
+    def _insist(self, task: asyncio.Task[Any]) -> None:
+        del self._insisting[task]
+        log.warning("%s did not end within %g s of its cancellation", task.get_name(), CLEAN_UP)
+        task.cancel()
+
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.pop(task, None)
+        timer = self._insisting.pop(task, None)
+        if timer is not None:
+            timer.cancel()
         if task.cancelled():
             return
         error = task.exception()
@@ -47,6 +70,9 @@ class TaskScope:
         """Cancels what runs, newest first, each with `bound` seconds to stop; names who did not.
         `leave`: those that have been given up already."""
         stragglers: list[str] = []
+        for timer in self._insisting.values():
+            timer.cancel()
+        self._insisting.clear()
         me = asyncio.current_task()
         for task in reversed(list(self._tasks)):
             if task is me or task.done() or task in leave:

@@ -275,7 +275,7 @@ class ToolCalls:
                 )
                 continue
             problem = self._c.switching.refusal(outcome.handoff.agent)
-            if step.detached and step.agent is not self._c.agent:
+            if step.detached and not self._c.switching.stays(step.agent):
                 problem = f"agent {step.agent.id!r} has been left; it hands over no more"
             if problem is not None:
                 self._refuse(call, problem)

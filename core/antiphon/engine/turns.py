@@ -296,7 +296,7 @@ class Turns:
         text, finals = self._words.take(interim)
         self.limits.turn_ended(text, voiced)
         self.clear()
-        self._c.hearing.between_utterances()
+        self._c.post(self._c.hearing.between_utterances)
         if not text:
             self._c.speculating.turn_over()
             self.barge_in.turn_was_empty()

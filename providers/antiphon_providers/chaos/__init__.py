@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from antiphon.hookspecs import hookimpl
 from antiphon.model import Model
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from .tts import ChaosTTS
     from .turn_detector import ChaosTurnDetector
     from .vad import ChaosVAD
+
+
+_Late: TypeAlias = Literal["ok", "drop", "stall", "slow"]
+_OfCall: TypeAlias = Literal[_Late, "rate_limit", "reject"]
+_OfStream: TypeAlias = Literal[_OfCall, "truncate", "garble"]
+_Any: TypeAlias = Literal[_OfStream, "corrupt"]
+
+
+def _script() -> Any:
+    return setting((), help="what happens in the first calls, one after the other; then chance")
 
 
 def _share(help: str) -> Any:
@@ -61,20 +71,7 @@ class LLMSettings(_StreamSettings):
     """The faults of an LLM."""
 
     corrupt: float = _share("the arguments of tool calls are damaged JSON")
-    script: tuple[
-        Literal[
-            "ok",
-            "drop",
-            "stall",
-            "slow",
-            "rate_limit",
-            "reject",
-            "truncate",
-            "garble",
-            "corrupt",
-        ],
-        ...,
-    ] = setting((), help="what happens in the first calls, one after the other; then chance")
+    script: tuple[_Any, ...] = _script()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,29 +79,14 @@ class TTSSettings(_StreamSettings):
     """The faults of a voice."""
 
     corrupt: float = _share("a piece of audio ends in the middle of a sample")
-    script: tuple[
-        Literal[
-            "ok",
-            "drop",
-            "stall",
-            "slow",
-            "rate_limit",
-            "reject",
-            "truncate",
-            "garble",
-            "corrupt",
-        ],
-        ...,
-    ] = setting((), help="what happens in the first calls, one after the other; then chance")
+    script: tuple[_Any, ...] = _script()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class STTSettings(_StreamSettings):
     """The faults of a speech recognition."""
 
-    script: tuple[
-        Literal["ok", "drop", "stall", "slow", "rate_limit", "reject", "truncate", "garble"], ...
-    ] = setting((), help="what happens in the first calls, one after the other; then chance")
+    script: tuple[_OfStream, ...] = _script()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +96,7 @@ class VADSettings(CommonSettings):
     after: int | None = setting(
         None, ge=0, help="events before a drop or a stall; when not given, 1 to 5 by chance"
     )
-    script: tuple[Literal["ok", "drop", "stall", "slow"], ...] = setting(
+    script: tuple[_Late, ...] = setting(
         (), help="what happens in the first streams, one after the other; then chance"
     )
 
@@ -124,9 +106,7 @@ class TurnDetectorSettings(_RequestSettings):
     """The faults of a turn detector."""
 
     corrupt: float = _share("the probability is none: not a number, or outside of 0 to 1")
-    script: tuple[
-        Literal["ok", "drop", "stall", "slow", "rate_limit", "reject", "corrupt"], ...
-    ] = setting((), help="what happens in the first calls, one after the other; then chance")
+    script: tuple[Literal[_OfCall, "corrupt"], ...] = _script()
 
 
 def _wrapped(ref: Ref, settings: CommonSettings) -> Model:

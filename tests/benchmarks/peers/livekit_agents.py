@@ -25,7 +25,9 @@ from livekit.agents.voice import io
 from ..measuring import (
     CALLS,
     Measures,
+    Watch,
     cpu_per_call_second,
+    growth,
     import_figures,
     main,
     steady,
@@ -281,9 +283,17 @@ async def turn_rate(rounds: int) -> float:
 
 
 async def turn_growth(rounds: int) -> float:
-    """Turns around the 1000th against turns around the 10th."""
-    steps = (await _text_turns(1100))[1]
-    return statistics.quantiles(steps[-200:], n=4)[0] / statistics.quantiles(steps[5:205], n=4)[0]
+    """Turns from the 1000th on against turns from the 10th on."""
+    old, new = Call(), Call()
+    for call in (old, new):
+        await call.start()
+
+    async def turn(call: Call) -> None:
+        await call.session.generate_reply(user_input="hello")
+
+    found = await growth(lambda: turn(old), lambda: turn(new))
+    await asyncio.gather(old.session.aclose(), new.session.aclose())
+    return found
 
 
 async def speech_to_audio(rounds: int) -> float:
@@ -390,7 +400,9 @@ async def _open_calls(phases: Iterable[float]) -> float:
         call.session.say("a story without an end")
     await asyncio.sleep(3.0)
     spent = await cpu_per_call_second([call.tick for call in calls], phases)
-    assert all(call.speaker.played > 200 for call in calls), [c.speaker.played for c in calls]
+    assert all(call.speaker.played > 40 * Watch.seconds for call in calls), [
+        c.speaker.played for c in calls
+    ]
     for call in calls:
         call.session.interrupt(force=True)
     await asyncio.gather(*(call.session.aclose() for call in calls))
@@ -414,10 +426,12 @@ async def worst_pause(rounds: int) -> float:
     for call in calls:
         await call.start()
     ticks = [call.tick for call in calls]
-    await ticking(ticks, (), 2.0)
+    await ticking(ticks, (), Watch.seconds / 2)
     with watched_loop() as pauses:
-        await ticking(ticks, (), 10.0)
-    assert all(call.speaker.played >= 8 for call in calls), [c.speaker.played for c in calls]
+        await ticking(ticks, (), Watch.seconds * 2.5)
+    assert all(call.speaker.played >= 2 * Watch.seconds for call in calls), [
+        c.speaker.played for c in calls
+    ]
     await asyncio.gather(*(call.session.aclose() for call in calls))
     return pauses.worst
 

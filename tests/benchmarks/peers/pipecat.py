@@ -55,7 +55,9 @@ from pipecat.workers.runner import WorkerRunner
 from ..measuring import (
     CALLS,
     Measures,
+    Watch,
     cpu_per_call_second,
+    growth,
     import_figures,
     main,
     steady,
@@ -258,9 +260,18 @@ async def turn_rate(rounds: int) -> float:
 
 
 async def turn_growth(rounds: int) -> float:
-    """Turns around the 1000th against turns around the 10th."""
-    steps = (await _text_turns(1100))[1]
-    return statistics.quantiles(steps[-200:], n=4)[0] / statistics.quantiles(steps[5:205], n=4)[0]
+    """Turns from the 1000th on against turns from the 10th on."""
+    old, new = calls = await _open(2)
+
+    async def turn(call: Call) -> None:
+        call.speaker.first = None
+        await call.say()
+        while call.speaker.first is None:
+            await asyncio.sleep(0)
+
+    found = await growth(lambda: turn(old), lambda: turn(new))
+    await _close(calls)
+    return found
 
 
 async def speech_to_audio(rounds: int) -> float:
@@ -322,7 +333,9 @@ async def _open_calls(phases: Iterable[float]) -> float:
         await call.worker.queue_frame(TTSSpeakFrame("a story without an end"))
     await asyncio.sleep(1.0)
     spent = await cpu_per_call_second([call.tick for call in calls], phases)
-    assert all(call.speaker.played > 200 for call in calls), [c.speaker.played for c in calls]
+    assert all(call.speaker.played > 40 * Watch.seconds for call in calls), [
+        c.speaker.played for c in calls
+    ]
     await _close(calls)
     return spent
 
@@ -342,10 +355,12 @@ async def worst_pause(rounds: int) -> float:
     """The longest callback of the loop: 20 calls that talk, a turn each second."""
     calls = await _open(CALLS, paced=True, every=50)
     ticks = [call.tick for call in calls]
-    await ticking(ticks, (), 2.0)
+    await ticking(ticks, (), Watch.seconds / 2)
     with watched_loop() as pauses:
-        await ticking(ticks, (), 10.0)
-    assert all(call.speaker.played >= 8 for call in calls), [c.speaker.played for c in calls]
+        await ticking(ticks, (), Watch.seconds * 2.5)
+    assert all(call.speaker.played >= 2 * Watch.seconds for call in calls), [
+        c.speaker.played for c in calls
+    ]
     await _close(calls)
     return pauses.worst
 

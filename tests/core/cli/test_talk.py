@@ -240,6 +240,22 @@ def test_a_second_ctrl_c_ends_it_at_once_and_writes_what_there_is(tmp_path):
     assert report["close"] is None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
+def test_a_third_ctrl_c_breaks_off_what_holds_the_loop_up(tmp_path):
+    source = HANGS.replace("await asyncio.sleep(60)", "import time; time.sleep(60)")
+    with _interruptible(tmp_path / "hangs.py", source) as process:
+        _until(process, "hangs: hello")
+        process.send_signal(signal.SIGINT)
+        _until(process, "LEAVING")
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                continue
+    assert process.returncode == 130
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
 @pytest.mark.parametrize(
     ("signals", "code"), [((signal.SIGTERM,), 143), ((signal.SIGINT, signal.SIGINT), 130)]

@@ -776,6 +776,13 @@ def slow_exit(seconds: float = 2.0) -> Agent:
     return Old()
 
 
+async def turn_in_the_window(t: Any, new: Agent, words: str = "hi") -> None:
+    """Hands over, and types `words` while the old agent takes its time."""
+    t.session.update_agent(new)
+    await asyncio.sleep(1)
+    t.caller.type(words)
+
+
 async def test_a_turn_of_the_window_is_recorded_at_once_and_shown_before_on_enter() -> None:
     seen: list[str] = []
 
@@ -784,9 +791,7 @@ async def test_a_turn_of_the_window_is_recorded_at_once_and_shown_before_on_ente
             seen.extend(lines(self.chat_ctx))
 
     async with talk(slow_exit(), ["Hello."]) as t:
-        t.session.update_agent(New())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, New())
         assert t.history == ["None -> old", "user: hi"]
         await t.session.wait_for_idle()
         assert sorted(seen) == ["old -> new", "user: hi"]
@@ -794,9 +799,7 @@ async def test_a_turn_of_the_window_is_recorded_at_once_and_shown_before_on_ente
 
 async def test_a_turn_of_the_window_is_answered_by_the_reply_of_on_enter() -> None:
     async with talk(slow_exit(), ["Hello, you said hi."]) as t:
-        t.session.update_agent(Billing())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, Billing())
         await t.session.wait_for_idle()
         await asyncio.sleep(10)
         assert t.llm.calls == 1
@@ -806,9 +809,7 @@ async def test_a_turn_of_the_window_is_answered_by_the_reply_of_on_enter() -> No
 
 async def test_a_turn_of_the_window_is_answered_by_the_engine_when_there_is_no_on_enter() -> None:
     async with talk(slow_exit(), ["Hello."]) as t:
-        t.session.update_agent(Quiet())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, Quiet())
         await t.session.wait_for_idle()
         await asyncio.sleep(10)
         assert t.llm.calls == 1
@@ -822,9 +823,7 @@ async def test_a_turn_of_the_window_is_answered_by_the_engine_after_on_enter_ret
             await self.session.say("I am new.")
 
     async with talk(slow_exit(), ["Hello."]) as t:
-        t.session.update_agent(New())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, New())
         await t.session.wait_for_idle()
         await asyncio.sleep(10)
         assert t.llm.calls == 1
@@ -846,9 +845,7 @@ async def test_a_turn_of_the_window_is_answered_as_soon_as_the_first_say_has_bee
     caller = Caller(continuous=False)
     tts = ScriptedTTS(first_byte=0, words_per_second=2)
     async with talk(slow_exit(), answer, caller=caller, tts=tts) as t:
-        t.session.update_agent(New())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, New())
         await asyncio.sleep(20)
         assert asked == [4.5]
         assert t.history[1:] == [
@@ -866,9 +863,7 @@ async def test_on_enter_that_says_and_then_generates_answers_a_turn_of_the_windo
             await self.session.generate_reply(instructions="Answer.")
 
     async with talk(slow_exit(), ["Hello."]) as t:
-        t.session.update_agent(New())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, New())
         await t.session.wait_for_idle()
         await asyncio.sleep(10)
         assert t.llm.calls == 1
@@ -887,9 +882,7 @@ async def test_a_turn_of_the_window_is_answered_after_1_s_of_a_silent_on_enter()
         return "Hello."
 
     async with talk(slow_exit(), answer) as t:
-        t.session.update_agent(New())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, New())
         await asyncio.sleep(20)
         assert asked == [3.0]
 
@@ -915,9 +908,7 @@ async def test_several_turns_of_the_window_are_answered_by_one_reply() -> None:
 async def test_a_turn_of_the_window_reaches_the_last_of_several_agents() -> None:
     async with talk(slow_exit(), ["Hello."]) as t:
         t.session.update_agent(Quiet(id="b"))
-        t.session.update_agent(Quiet(id="c"))
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, Quiet(id="c"))
         await t.session.wait_for_idle()
         assert t.history[1:] == ["user: hi", "old -> b", "b -> c", "c: Hello."]
 
@@ -930,9 +921,7 @@ async def test_a_turn_of_the_window_runs_the_hook_of_the_new_agent() -> None:
             hooks.append(new_message.text_content)
 
     async with talk(slow_exit(), ["Hello."]) as t:
-        t.session.update_agent(New())
-        await asyncio.sleep(1)
-        t.caller.type("hi")
+        await turn_in_the_window(t, New())
         await t.session.wait_for_idle()
         assert hooks == ["hi"]
 
@@ -959,9 +948,7 @@ async def test_a_turn_while_the_hand_off_is_being_announced_interrupts_and_is_ke
 async def test_a_turn_after_the_switch_interrupts_the_greeting() -> None:
     llm = ScriptedLLM([["Welcome", Pause(5), " to billing."], "Yes?"], first_token=0, total=0)
     async with talk(Quiet(), llm) as t:
-        t.session.update_agent(Billing())
-        await asyncio.sleep(1)
-        t.caller.type("hello?")
+        await turn_in_the_window(t, Billing(), "hello?")
         await t.session.wait_for_idle()
         assert now() < 2
         assert t.history[-2:] == ["user: hello?", "billing: Yes?"]

@@ -239,23 +239,23 @@ async def test_so_many_unrecoverable_errors_in_a_row_close_the_session(limit: in
         ),
         (
             {"conn_options": {"llm": {}}},
-            "conn_options has no field 'llm' (it has: stt_conn_options, llm_conn_options, "
-            "tts_conn_options, max_unrecoverable_errors)",
+            "conn_options has no option 'llm' (it has: llm_conn_options, max_unrecoverable_errors, "
+            "stt_conn_options, tts_conn_options)",
         ),
         (
             {"conn_options": {"llm_conn_option": {}}},
-            "conn_options has no field 'llm_conn_option' (it has: stt_conn_options, "
-            "llm_conn_options, tts_conn_options, max_unrecoverable_errors); "
+            "conn_options has no option 'llm_conn_option' (it has: llm_conn_options, "
+            "max_unrecoverable_errors, stt_conn_options, tts_conn_options); "
             "did you mean 'llm_conn_options'?",
         ),
         (
             {"conn_options": {"llm_conn_options": {"timeouts": 3}}},
-            "llm_conn_options has no field 'timeouts' (it has: max_retry, retry_interval, "
+            "llm_conn_options has no option 'timeouts' (it has: max_retry, retry_interval, "
             "timeout); did you mean 'timeout'?",
         ),
         (
             {"conn_options": 3},
-            "conn_options got 3; give SessionConnectOptions(…), or a dict of its fields",
+            "conn_options is given as 3; give SessionConnectOptions(...) or a dict",
         ),
         (
             {"conn_options": {"max_unrecoverable_errors": 0}},

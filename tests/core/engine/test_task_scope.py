@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from antiphon import Agent, AgentSession
 from antiphon.engine.tasks import TaskScope
+from antiphon.llm import LLM, LLMEvent, TextDelta
 
 pytestmark = pytest.mark.virtual_time
 
@@ -64,3 +68,27 @@ async def test_who_does_not_stop_in_time_is_named_and_holds_up_the_others_so_lon
     stop.set()
     await task
     assert len(scope) == 0
+
+
+async def test_a_provider_whose_clean_up_hangs_is_cancelled_again_after_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Hanging(LLM):
+        async def chat(self, chat_ctx: Any, **options: Any) -> AsyncIterator[LLMEvent]:
+            try:
+                yield TextDelta("one ")
+                await asyncio.sleep(1000)
+            finally:
+                await asyncio.sleep(1000)
+
+    session = AgentSession[None](llm=Hanging())
+    await session.start(Agent(id="desk"))
+    handle = session.generate_reply(user_input="hello")
+    await asyncio.sleep(1)
+    handle.interrupt()
+    await asyncio.sleep(0.9)
+    assert "reply" in {task.get_name() for task in asyncio.all_tasks()}
+    await asyncio.sleep(0.2)
+    assert "reply" not in {task.get_name() for task in asyncio.all_tasks()}
+    assert "reply did not end within 1 s of its cancellation" in caplog.messages
+    await session.aclose()

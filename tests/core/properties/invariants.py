@@ -18,7 +18,7 @@ from .record import Record, Said
 ANSWER_BOUND = 45.0
 """Seconds within which a turn has its reply, or is known to get none: three tries of a stalled LLM
 take 32."""
-FINAL_BOUND = 6.0
+FINAL_BOUND = 10.0
 """Seconds after which words that were recognised are part of a turn, where turns end by
 themselves."""
 
@@ -98,6 +98,29 @@ def turns_are_heard_by_the_one_who_answers(record: Record) -> Iterator[str]:
         )
         if not asked and not told and not _never_ending(record) and not _gave_way(record, at):
             yield f"nobody was asked to answer {message.text_content!r} of {at:.2f}"
+
+
+def no_turn_is_answered_twice(record: Record) -> Iterator[str]:
+    """No reply to a user turn is begun after all turns have been answered, by an LLM that was shown
+    the last of them and whose words were heard to their end."""
+    told = {event.item.id: at for at, event in record.of("conversation_item_added")}
+    users = [m for m in record.messages if m.role == "user"]
+    for at, event in record.of("speech_created"):
+        before = [m for m in users if told.get(m.id, at) <= at]
+        if event.source != "user_turn" or not before:
+            continue
+        last = before[-1]
+        for request in record.requests:
+            if all(item.id != last.id for item in request.items):
+                continue
+            said = [m for m in record.messages if _is_of(m, request.answer)]
+            if any(not m.interrupted and told.get(m.id, at) < at for m in said):
+                yield f"{last.text_content!r} is answered again at {at:.2f}"
+                break
+
+
+def _is_of(message: ChatMessage, words: list[str]) -> bool:
+    return message.role == "assistant" and any(w in message.text_content for w in words)
 
 
 def _gave_way(record: Record, at: float) -> bool:
@@ -377,6 +400,7 @@ RULES = (
     nothing_unexpected,
     every_turn_is_recorded_once,
     turns_are_heard_by_the_one_who_answers,
+    no_turn_is_answered_twice,
     every_reply_says_something_or_why_not,
     every_call_has_one_output,
     history_is_told,

@@ -31,15 +31,8 @@ class Request:
     at: float
     agent: str
     items: list[ChatItem]
-
-    @property
-    def words(self) -> str:
-        """All that the users have said, by this context."""
-        return " ".join(
-            item.text_content
-            for item in self.items
-            if isinstance(item, ChatMessage) and item.role == "user"
-        )
+    answer: list[str] = field(default_factory=list)
+    """The words that the LLM wrote."""
 
 
 @dataclass

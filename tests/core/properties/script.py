@@ -50,6 +50,7 @@ class Script:
 
     def _text(self, count: int) -> list[Any]:
         words = self._stage.words("a", count)
+        self._stage.record.requests[-1].answer.extend(words)
         return [f"{word}{'.' if n == count else ''} " for n, word in enumerate(words, 1)]
 
     def _call(self, work: Work) -> Call:

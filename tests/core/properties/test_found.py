@@ -151,6 +151,50 @@ FOUND = {
             Answer(words=1, work=(Work(),), slow=1.5),
         ),
     ),
+    "whoever awaits a switch of a task is told when the caller hangs up": Plan(
+        actions=((1.0, Type()), (3.0, Move(wait=True)), (3.5, HangUp())),
+        answers=(
+            Answer(words=1, work=(Work(deeds=(Errand(ends="later", enter=(Say(words=8),)),)),)),
+        ),
+    ),
+    "an stt is not left in the middle of an utterance that only it knows of": Plan(
+        world=World(detection="stt only", stt_latency=2.0, first_byte=0.0, first_token=0.0),
+        people=TWO_EARS,
+        actions=(
+            (3.0, Speak(words=1, pace=1.0)),
+            (4.0, Move()),
+            (5.6, Speak(words=1, pace=1.0)),
+        ),
+    ),
+    "audio with gaps in it is handed to another stt whole": Plan(
+        world=World(stt_latency=0.0, first_byte=0.0, total=0.0),
+        people=(
+            Person(enter=(Ask(), Move()), ears="own"),
+            Person(exit=(Ask(),)),
+        ),
+        actions=(
+            (0.0, Mumble(seconds=1.0)),
+            (3.0, Move(to=0)),
+            (4.0, Move(to=0)),
+            (4.0, Mumble(seconds=1.0)),
+            (7.0, Speak(words=4, pace=1.0)),
+            (9.0, Mumble(seconds=1.0)),
+            (9.0, Speak()),
+        ),
+    ),
+    "an stt is not left while the voice goes on after a commit": Plan(
+        world=World(stt_latency=0.0, flush_latency=0.4, first_byte=0.0, first_token=0.0, total=0.0),
+        people=(
+            Person(enter=(Ask(),), ears="own"),
+            Person(),
+            Person(enter=(Commit(),)),
+        ),
+        actions=((2.0, Speak(words=4, pace=0.6)), (4.3, Type()), (4.0, Speak(words=2))),
+        answers=(
+            Answer(words=1, work=(Work(deeds=(Move(to=0), Move(to=2))),)),
+            Answer(words=1, fault="stall", after=1),
+        ),
+    ),
 }
 
 
