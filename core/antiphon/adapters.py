@@ -74,7 +74,7 @@ class _Adapted(BuiltSlot):
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            # what not every slot has, such as `reconfigure`
+            # what the slot has besides its seam
             if name == "unwrap" or name.startswith("__"):
                 raise AttributeError(name)
             return getattr(self.unwrap, name)

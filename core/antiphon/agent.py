@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from .chat import ChatContext, ChatMessage
-from .errors import ConfigurationError
+from .errors import ConfigurationError, ToolDefinitionError
 from .given import NOT_GIVEN, Maybe
 from .nodes import DefaultNodes, ModelSettings, Runtime
 from .session_options import check_tool_limits
@@ -22,7 +23,15 @@ from .slot_values import (
 )
 from .text_transforms import TextTransformLike
 from .text_transforms import resolve as resolve_transforms
-from .tools import Tool, collect_tools, find_tools, merge_tools, tool_entries, tool_sets
+from .tools import (
+    FunctionTool,
+    Tool,
+    collect_tools,
+    find_tools,
+    merge_tools,
+    tool_entries,
+    tool_sets,
+)
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
@@ -61,6 +70,23 @@ class Agent:
     """Whether an own `llm_node` may be run before the user's turn has surely ended, with
     `model_settings.speculative=True`: its answer may be thrown away, so it must have no effect
     that matters. The default node may always be."""
+
+    _own_names: ClassVar[tuple[str, tuple[str, ...]]] = ("agent", ())
+    """What no tool of a subclass may be called in its class, and whose names these are."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Raises `ToolDefinitionError` for a tool in the place of a method that every agent has."""
+        super().__init_subclass__(**kwargs)
+        kind, names = cls._own_names
+        for name in names:
+            value = inspect.getattr_static(cls, name)
+            tool = getattr(value, "__func__", value)
+            if isinstance(tool, FunctionTool):
+                raise ToolDefinitionError(
+                    f"the tool {tool.name!r} of {cls.__name__} takes the place of the method "
+                    f"`{name}` that every {kind} has; name the function otherwise: "
+                    f'@function_tool(name="{tool.name}") async def {name}_tool(self, …)'
+                )
 
     def __init__(
         self,
@@ -319,6 +345,14 @@ def _transforms(given: Maybe[Iterable[TextTransformLike] | None]) -> Maybe[tuple
     if given is NOT_GIVEN:
         return NOT_GIVEN
     return resolve_transforms(given, "tts_text_transforms")
+
+
+def own_names(kind: type[Agent]) -> tuple[str, ...]:
+    """The public names of a class of agents."""
+    return tuple(name for name in dir(kind) if not name.startswith("_"))
+
+
+Agent._own_names = ("agent", own_names(Agent))
 
 
 def _default_id(kind: type[Agent]) -> str:

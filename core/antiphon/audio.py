@@ -9,7 +9,7 @@ from typing import Any, Literal
 from .errors import AudioError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class AudioFrame:
     """A slice of PCM audio, never empty."""
 
@@ -22,23 +22,29 @@ class AudioFrame:
     started_at: float = 0.0
     """When the first sample was, or is to be, heard: seconds on the clock of the event loop."""
 
-    def __post_init__(self) -> None:
-        size = len(self.data)
-        if self.channels < 1:
+    # A call makes a hundred of them a second: this takes half the time of what dataclass writes.
+    def __init__(
+        self, data: bytes, sample_rate: int, channels: int = 1, started_at: float = 0.0
+    ) -> None:
+        size = len(data)
+        if channels < 1:
             raise AudioError(
-                f"an audio frame has {self.channels} channels; give 1 for mono, 2 for stereo"
+                f"an audio frame has {channels} channels; give 1 for mono, 2 for stereo"
             )
-        if not size or size % (2 * self.channels):
+        if not size or size % (2 * channels):
             raise AudioError(
                 f"an audio frame holds {size} bytes; it needs a positive multiple of "
-                f"{2 * self.channels} (16-bit samples, {self.channels} channel"
-                f"{'s' if self.channels > 1 else ''})"
+                f"{2 * channels} (16-bit samples, {channels} channel"
+                f"{'s' if channels > 1 else ''})"
             )
-        if self.sample_rate <= 0:
+        if sample_rate <= 0:
             raise AudioError(
-                f"an audio frame has a sample rate of {self.sample_rate}; rates are positive, "
-                "e.g. 16000"
+                f"an audio frame has a sample rate of {sample_rate}; rates are positive, e.g. 16000"
             )
+        _set_data(self, data)
+        _set_sample_rate(self, sample_rate)
+        _set_channels(self, channels)
+        _set_started_at(self, started_at)
 
     @property
     def samples(self) -> int:
@@ -54,6 +60,12 @@ class AudioFrame:
     def ended_at(self) -> float:
         """When the last sample ends, on the same clock as `started_at`."""
         return self.started_at + self.duration
+
+
+# The setters of the slots themselves, which know of no `frozen`.
+_set_data, _set_sample_rate, _set_channels, _set_started_at = (
+    vars(AudioFrame)[name].__set__ for name in ("data", "sample_rate", "channels", "started_at")
+)
 
 
 def split(frame: AudioFrame, samples: int) -> Iterator[AudioFrame]:

@@ -7,7 +7,6 @@ be played again in virtual time. A test greps for other clocks.
 from __future__ import annotations
 
 import asyncio
-import calendar
 import random
 import re
 import time
@@ -117,7 +116,9 @@ def read_date(text: str) -> date:
     year, month, day = map(int, parts.groups())
     if year == 0 or not 1 <= month <= 12:
         raise ValueError(f"is no date: there is no {'year 0' if year == 0 else f'month {month}'}")
-    days = calendar.monthrange(year, month)[1]
+    from calendar import monthrange  # 2 ms, and seldom asked for
+
+    days = monthrange(year, month)[1]
     if not 1 <= day <= days:
         raise ValueError(f"is no date: that month has the days 1 to {days}")
     return date(year, month, day)

@@ -65,7 +65,9 @@ class RunContext(Generic[UserdataT]):
 
     def update(self, text: str) -> SpeechHandle:
         """Says how the tool is getting on, while it runs. The caller can go on talking: what they
-        say is a turn as any other, and the tool runs on behind it."""
+        say is a turn as any other, and the tool runs on behind it. Returns at once; awaiting the
+        handle waits until the words have been played, so leave the `await` out to work on
+        meanwhile."""
         return self._run.speak_progress(text)
 
     def with_filler(

@@ -116,7 +116,9 @@ class Channel(Generic[T]):
         if self._closed or (self._maxsize and len(self._items) >= self._maxsize):
             return False
         self._items.append(item)
-        self._wake()
+        getter = self._getter
+        if getter is not None and not getter.done():
+            getter.set_result(None)
         return True
 
     async def put(self, item: T) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .agent import Agent
-from .errors import ToolDefinitionError, ToolError
+from .agent import Agent, own_names
+from .errors import ToolError
 from .given import NOT_GIVEN, Maybe
 from .scopes import current_scope
-from .tools import FunctionTool
 from .turn_handling import TurnHandling
 
 if TYPE_CHECKING:
@@ -37,19 +35,6 @@ class AgentTask(Agent, Generic[T]):
     """
 
     __antiphon_task__ = True
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Raises `ToolDefinitionError` for a tool in the place of one of a task's own methods."""
-        super().__init_subclass__(**kwargs)
-        for name in _OWN:
-            value = inspect.getattr_static(cls, name)
-            tool = getattr(value, "__func__", value)
-            if isinstance(tool, FunctionTool):
-                raise ToolDefinitionError(
-                    f"the tool {tool.name!r} of {cls.__name__} takes the place of the method "
-                    f"`{name}` that every task has; name the function otherwise: "
-                    f'@function_tool(name="{tool.name}") async def {name}_tool(self, …)'
-                )
 
     def __init__(
         self,
@@ -130,7 +115,7 @@ class AgentTask(Agent, Generic[T]):
                 f"{type(self).__name__}(…)"
             )
         if scope is None or scope.runtime is None or scope.kind == "on_user_turn_completed":
-            where = "outside of any" if scope is None else f"in {scope}"
+            where = "outside of any tool or hook" if scope is None else f"in {scope}"
             raise RuntimeError(
                 f"the task {self.id!r} was awaited {where}; await it in a tool, `on_enter` or "
                 "`on_exit`"
@@ -140,8 +125,7 @@ class AgentTask(Agent, Generic[T]):
         return self.result()
 
 
-_OWN = tuple(name for name in dir(AgentTask) if not name.startswith("_"))
-"""What a tool of a task cannot be called in its class: the methods and properties of tasks."""
+AgentTask._own_names = ("task", own_names(AgentTask))
 
 
 class _Outcome(Generic[T]):

@@ -52,9 +52,6 @@ class Listener(BatchSTT):
     async def aclose(self) -> None:
         self.calls.append("aclose")
 
-    async def reconfigure(self, settings: Mapping[str, Any]) -> None:
-        self.calls.append(f"reconfigure {dict(settings)}")
-
 
 async def transcribed(*items: AudioFrame | Flush, stt: BatchSTT | None = None) -> list[STTEvent]:
     audio: Channel[AudioFrame | Flush] = Channel()
@@ -123,12 +120,11 @@ async def test_settings_and_the_life_of_the_slot_pass_through() -> None:
     assert listener.capabilities.languages == ("de",)
     async with stt:
         await stt.prewarm()
-        await stt.reconfigure({"speed": 2})  # type: ignore[attr-defined]
         audio: Channel[AudioFrame | Flush] = Channel()
         audio.offer(frame())
         audio.close()
         assert [event async for event in stt.transcribe(audio, {"language": "de"})]
-    assert listener.calls == ["load", "prewarm", "reconfigure {'speed': 2}", "aclose"]
+    assert listener.calls == ["load", "prewarm", "aclose"]
     assert listener.heard == [(0.02, {"language": "de"})]
     assert not hasattr(stt, "no_such_thing")
 

@@ -14,7 +14,23 @@ PROVIDERS = ROOT / "providers" / "antiphon_providers"
 MAX_LINES = 400
 
 FLOORS: dict[int, tuple[str, ...]] = {
-    0: ("_version", "audio", "clock", "conn_options", "dtmf", "errors", "given", "holding", "instructions", "logs", "options", "redaction", "slot", "text", "text_transforms"),
+    0: (
+        "_version",
+        "audio",
+        "clock",
+        "conn_options",
+        "dtmf",
+        "errors",
+        "given",
+        "holding",
+        "instructions",
+        "logs",
+        "options",
+        "redaction",
+        "slot",
+        "text",
+        "text_transforms",
+    ),
     1: ("chat", "events", "listeners", "streams", "subprocesses", "timeline", "tools"),
     2: ("adapters", "llm", "stt", "transport", "tts", "turn_detector", "vad"),
     3: ("hookspecs", "model", "overriding", "provider", "registry", "settings"),

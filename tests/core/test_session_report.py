@@ -10,7 +10,16 @@ from typing import Any
 
 import pytest
 
-from antiphon import Agent, AgentSession, App, Model, ToolError, function_tool, handoff
+from antiphon import (
+    Agent,
+    AgentSession,
+    App,
+    Model,
+    ToolError,
+    function_tool,
+    handoff,
+    redaction,
+)
 from antiphon.app import SessionReport, make_report, read_report
 from antiphon.app.job import JobContext
 from antiphon.app.local_job import LocalJob
@@ -223,6 +232,64 @@ async def test_no_key_is_in_a_report(given: str, monkeypatch: pytest.MonkeyPatch
     assert report["job"] == {"id": job.context.job.id, "agent_name": "", "room": "kitchen"}
 
 
+class _Hidden(Agent):
+    """Its key is in its own model, and nowhere else."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__(id="hidden", llm=model)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Extra:
+    extra: dict[str, Any] | None = None
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize(
+    "settings",
+    [{"api_key": KEY}, {"extra": {"headers": {"Authorization": f"Bearer {KEY}"}}}],
+    ids=["api_key", "extra"],
+)
+async def test_no_key_of_an_earlier_agent_is_in_a_report_or_the_log(
+    settings: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(redaction, "_hidden", {})
+    caplog.set_level("DEBUG", "antiphon")
+
+    class Acme:
+        @hookimpl
+        def antiphon_provider(self) -> Provider:
+            llm = Slot(lambda ref, settings, env: _LLM(), settings=_Extra, default="one")
+            return Provider("acme", seam=1, llm=llm, credentials=Env("ACME_KEY"))
+
+    registry = Registry(entry_points=(), environ={"ACME_KEY": "another-key-0123"})
+    registry.add(Acme(), "acme")
+    session: AgentSession[Any] = AgentSession(registry=registry)
+    await session.start(_Hidden(Model("acme/one", **settings)))
+    await session.generate_reply(user_input="hello")
+    await session.update_agent(Agent(id="desk", llm=None))
+    report = make_report(session)
+    await session.aclose()
+    assert KEY not in json.dumps(report)
+    assert report["errors"][0]["message"] == "https://acme/?key=*** refused"
+    assert "https://acme/?key=*** refused" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_of_many_keys_the_latest_are_hidden(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(redaction, "_hidden", {})
+    redaction.hide(f"planted-{number:04}" for number in range(1000))
+    redaction.hide(["planted-0000", "planted-1000"])
+    hidden = redaction.secret_values()
+    assert ("planted-0000" in hidden, "planted-0001" in hidden, "planted-1000" in hidden) == (
+        True,
+        False,
+        True,
+    )
+
+
 def test_the_schema_in_the_docs_is_that_of_the_code():
     assert json.loads(SCHEMA_FILE.read_text(encoding="utf-8")) == report_schema(), (
         "write it again: antiphon report --schema > docs/session-report.schema.json"
@@ -261,7 +328,7 @@ def test_a_turn_its_calls_and_tools_are_reported_with_all_their_fields(
 async def test_a_report_that_was_written_can_be_read_back(tmp_path: Path):
     report = make_report(await converse())
     file = tmp_path / "call.json"
-    file.write_text(json.dumps({**report, "later": 1}), encoding="utf-8")
+    file.write_text(json.dumps({**report, "later": 1}), encoding="utf-8-sig")
     assert read_report(file) == {**report, "later": 1}
     read = SessionReport.from_dict(report)
     assert read.turns[0].calls[0].slot == "llm"
@@ -271,6 +338,12 @@ async def test_a_report_that_was_written_can_be_read_back(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("[" * 200_000, "'x.json' is no session report: it is nested too deeply"),
+        (
+            '{"schema": "antiphon.session_report/²"}',
+            "'x.json' is no session report: its 'schema' is 'antiphon.session_report/²', not "
+            "'antiphon.session_report/1'",
+        ),
         (
             "{",
             "'x.json' is not JSON: Expecting property name enclosed in double quotes: line 1 "
@@ -303,6 +376,18 @@ def test_what_is_no_report_is_refused(
     with pytest.raises(ConfigurationError) as raised:
         read_report("x.json")
     assert str(raised.value) == message
+
+
+@pytest.mark.virtual_time
+async def test_a_time_that_is_no_number_is_refused(tmp_path: Path):
+    report = make_report(await converse())
+    report["turns"][0]["latency"] = float("nan")
+    (tmp_path / "x.json").write_text(json.dumps(report), encoding="utf-8")
+    with pytest.raises(ConfigurationError) as failed:
+        read_report(tmp_path / "x.json")
+    assert str(failed.value).endswith(
+        "is a damaged session report: turns.0.latency: input should be a finite number"
+    )
 
 
 def test_a_report_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

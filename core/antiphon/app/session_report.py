@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ VERSION = 1
 SCHEMA = f"{NAME}/{VERSION}"
 
 _Options: TypeAlias = dict[str, Any]
-_DOCUMENTED: _Options = {"use_attribute_docstrings": True}
+_DOCUMENTED: _Options = {"use_attribute_docstrings": True, "allow_inf_nan": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,7 +303,7 @@ class SessionReport:
         """
         schema = data.get("schema") if isinstance(data, Mapping) else None
         name, _, version = str(schema).partition("/")
-        if name != NAME or not version.isdigit():
+        if name != NAME or re.fullmatch("[0-9]{1,9}", version) is None:
             raise ConfigurationError(
                 f"{where} is no session report: its 'schema' is {schema!r}, not {SCHEMA!r}"
             )
@@ -332,7 +333,7 @@ def read_report(path: str | Path) -> dict[str, Any]:
     file = Path(path)
     shown = repr(str(path))
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"there is no file {shown}; antiphon talk --report FILE writes one"
@@ -343,6 +344,8 @@ def read_report(path: str | Path) -> dict[str, Any]:
         ) from error
     except ValueError as error:
         raise ConfigurationError(f"{shown} is not JSON: {error}") from error
+    except RecursionError:
+        raise ConfigurationError(f"{shown} is no session report: it is nested too deeply") from None
     SessionReport.from_dict(data, where=shown)
     found: dict[str, Any] = data
     return found

@@ -23,6 +23,7 @@ def check(
     import asyncio
     import os
 
+    from ..app.file import load_file
     from ..registry import default_registry
     from .checking import check_file
     from .environment import read_dotenv
@@ -34,6 +35,7 @@ def check(
     if graph:
         _draw(file, output)
         return
+    load_file(file)  # here, where Ctrl-C stops it: in the loop it would only be noted
     findings = asyncio.run(check_file(file, default_registry(), os.environ))
     show_table(
         ("where", "what", "result"),

@@ -125,8 +125,9 @@ class _Checker:
 
     def source(self, module: ModuleType) -> None:
         """Strings in calls that were not made: those of sessions, and of agents not made here."""
-        text = Path(str(module.__file__)).read_text(encoding="utf-8")
-        written = sorted(written_models(ast.parse(text)), key=lambda each: each[0])
+        # Bytes: the file's own first line may name another encoding than UTF-8.
+        tree = ast.parse(Path(str(module.__file__)).read_bytes())
+        written = sorted(written_models(tree), key=lambda each: each[0])
         for line, slot, model in written:
             if (slot, model) not in self._results:
                 self._model(slot, model, f"line {line}")

@@ -21,7 +21,7 @@ def migrate(
     """Rewrites programs that were written for livekit-agents; imports nothing of them.
 
     Shows the difference, and by file and line what works otherwise or is left to be done by hand.
-    The exit code is 1 when anything is left, or a file could not be read.
+    The exit code is 1 when anything is left, or a file could not be read or written.
     """
     from ..errors import ConfigurationError
     from .migrating import files
@@ -70,7 +70,8 @@ def _show(results: list[Migrated], *, written: bool) -> None:
 
 def _summary(results: list[Migrated], changed: int, *, written: bool) -> str:
     left = sum(len(result.left) for result in results)
-    unread = sum(bool(result.error) for result in results)
+    unwritten = sum(result.unwritten for result in results)
+    unread = sum(bool(result.error) for result in results) - unwritten
     parts = []
     if written:
         parts.append(f"{_count(changed, 'file')} written")
@@ -81,6 +82,8 @@ def _summary(results: list[Migrated], changed: int, *, written: bool) -> str:
     parts.append(f"{_count(left, 'place')} left" if left else "nothing left")
     if unread:
         parts.append(f"{_count(unread, 'file')} not read")
+    if unwritten:
+        parts.append(f"{_count(unwritten, 'file')} not written")
     providers = _providers(results)
     if providers:
         parts.append(f"providers named: {', '.join(providers)}")

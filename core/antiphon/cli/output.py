@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from typing import IO, Any
 
+from ..redaction import redact, secret_values
+
 
 def use_utf8() -> None:
     """Reads and writes UTF-8, whatever the system's own encoding: pipes on Windows have another."""
@@ -67,8 +69,9 @@ def show_table(
 
 
 def warn(message: str) -> None:
-    """Says something on stderr that does not end the command."""
-    print(message, file=sys.stderr, flush=True)
+    """Says something on stderr that does not end the command; without keys, which the message of
+    an error may quote."""
+    print(redact(message, secret_values()), file=sys.stderr, flush=True)
 
 
 def sentence(error: BaseException) -> str:

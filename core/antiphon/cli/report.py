@@ -21,7 +21,7 @@ STAGES: tuple[tuple[str, str, str, str], ...] = (
 
 def report(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A report: of talk, or of the demo.")
+        Path | None, typer.Argument(metavar="FILE", help="A report: of talk, or of the demo.")
     ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of a report, and end.")
@@ -37,32 +37,41 @@ def report(
         return
     if file is None:
         raise typer.BadParameter("give the FILE of a report, or --schema")
-    found = read_report(file)
+    found = _printable(read_report(file))
     _show_head(found)
     _show_conversation(found)
     _show_waterfall(found)
     _show_end(found)
 
 
+def _printable(value: Any) -> Any:
+    """A report without control characters, names included: a file may not move the cursor."""
+    from .transcript import plain_line
+
+    if isinstance(value, str):
+        return plain_line(value)
+    if isinstance(value, dict):
+        return {plain_line(name): _printable(each) for name, each in value.items()}
+    return [_printable(each) for each in value] if isinstance(value, list) else value
+
+
 def _show_head(found: Mapping[str, Any]) -> None:
     session, versions = found["session"], found["versions"]
     print(f"{session['id']}, {session['started_at']}, {session['duration']:.1f} s")
-    print(f"antiphon {versions['antiphon']}, Python {versions['python']}")
+    print(f"antiphon {versions.get('antiphon', '?')}, Python {versions.get('python', '?')}")
     for agent in found["agents"]:
         models = ", ".join(f"{slot} {model}" for slot, model in agent["models"].items())
         print(f"agent {agent['id']} ({agent['type']}): {models or 'no models'}")
 
 
 def _show_conversation(found: Mapping[str, Any]) -> None:
-    from .transcript import plain_line
-
     print()
     names: dict[str, str] = {}
     for item in found["history"]:
         line = _line(item, names)
         if line:
             at = item["created_at"]
-            print(f"[{0.0 if at is None else at:6.2f}] {plain_line(line)}")
+            print(f"[{0.0 if at is None else at:6.2f}] {line}")
 
 
 def _line(item: Mapping[str, Any], names: dict[str, str]) -> str:
@@ -109,6 +118,8 @@ def _show_waterfall(found: Mapping[str, Any]) -> None:
 def waterfall(turn: Mapping[str, Any], scale: float) -> str:
     """The wait of a turn as a bar, `scale` characters a second."""
     start = turn["last_voiced"] if turn["last_voiced"] is not None else turn["committed"]
+    if start is None:  # a report that was not made by us
+        start = (turn["first_audio"] or 0.0) - turn["latency"]
     bar = ["·"] * max(1, round(turn["latency"] * scale))
     for sign, _, begin, end in _stages(turn):
         first, last = round((begin - start) * scale), round((end - start) * scale)
@@ -127,7 +138,6 @@ def _stages(turn: Mapping[str, Any]) -> list[tuple[str, str, float, float]]:
 
 def _show_end(found: Mapping[str, Any]) -> None:
     from .summary import show_summary
-    from .transcript import plain_line
 
     show_summary(found)
     for model, counts in found["discarded_usage"].items():
@@ -136,7 +146,7 @@ def _show_end(found: Mapping[str, Any]) -> None:
     for error in found["errors"]:
         going_on = " (went on)" if error["recoverable"] else ""
         detail = f" ({error['detail']})" if error["detail"] else ""
-        what = plain_line(f"{error['type']}: {error['message']}")
+        what = f"{error['type']}: {error['message']}"
         print(f"[{error['at']:6.2f}] error of {error['source']}{detail}: {what}{going_on}")
     if found["errors_left_out"]:
         print(f"and {found['errors_left_out']} errors more")

@@ -101,7 +101,13 @@ def _root(
         LogFormat, typer.Option("--log-format", help="Lines to read, or a JSON object a line.")
     ] = LogFormat.text,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=lambda value: _version(value))
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda value: _version(value),
+            help="Show the version, and end.",
+        ),
     ] = False,
 ) -> None:
     """Voice agents that listen, think, speak, use tools, and hand over to one another."""

@@ -108,7 +108,8 @@ class _Progress:
         self._now = real_time
         self._in_place = is_terminal(sys.stderr)
         self._told = real_time()
-        self._shown = False
+        self._shown = 0
+        """Characters of the line that stands there."""
 
     def tell(self) -> None:
         """A call is over."""
@@ -118,7 +119,7 @@ class _Progress:
         text = f"{done} of {self._suite.size} calls" + (f", {failed} failed" if failed else "")
         if self._in_place:
             print(f"\r{text}", end="", file=sys.stderr, flush=True)
-            self._shown = True
+            self._shown = len(text)
         elif self._now() - self._told >= _EVERY and done < self._suite.size:
             print(text, file=sys.stderr, flush=True)
             self._told = self._now()
@@ -128,5 +129,6 @@ class _Progress:
         import sys
 
         if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-            self._shown = False
+            # Blanks, since not every console of Windows reads escapes.
+            print(f"\r{' ' * self._shown}\r", end="", file=sys.stderr, flush=True)
+            self._shown = 0

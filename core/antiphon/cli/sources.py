@@ -73,13 +73,13 @@ class Sources:
     @staticmethod
     def _read(module: ModuleType) -> Source | None:
         file = getattr(module, "__file__", None)
-        if file is None or not file.endswith(".py") or module.__name__.partition(".")[0] in _OURS:
+        if file is None or not file.endswith(".py") or _is_ours(module):
             return None
         path = Path(file).resolve()
         if any(path.is_relative_to(folder) for folder in _foreign()):
             return None
         try:
-            return Source(module, ast.parse(path.read_text(encoding="utf-8")))
+            return Source(module, ast.parse(path.read_bytes()))
         except (OSError, SyntaxError, ValueError):
             return None
 
@@ -131,7 +131,9 @@ class Sources:
         return kind
 
 
-_OURS = ("antiphon", "antiphon_providers")
+def _is_ours(module: ModuleType) -> bool:
+    """Of the library itself, which a checkout does not have among what is installed."""
+    return module.__name__.partition(".")[0] == "antiphon"
 
 
 def _foreign() -> Iterator[Path]:

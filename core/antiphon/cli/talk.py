@@ -23,7 +23,7 @@ def talk(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             show_default=False,
             help="A Python file with one App, or one Agent class. Without it: an agent to try out.",
         ),

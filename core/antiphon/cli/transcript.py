@@ -32,6 +32,7 @@ from ..events import (
     ToolEnded,
     TranscriptDropped,
 )
+from ..redaction import redact, secret_values
 from .output import is_terminal
 
 if TYPE_CHECKING:
@@ -74,12 +75,15 @@ class Transcript:
         session.on("*", self.show)
 
     def show(self, event: Any) -> None:
-        """Prints an event, if this style shows it. Never raises for a file that was closed."""
+        """Prints an event, if this style shows it, with `***` in the place of keys. Never raises
+        for a file that was closed."""
         if self.style == "json":
-            self._print(json.dumps(event_to_dict(event), ensure_ascii=False, default=str), "")
+            shown = redact(event_to_dict(event), secret_values())
+            self._print(json.dumps(shown, ensure_ascii=False, default=str), "")
             return
         for text, style in self._lines(event):
-            self._print(f"[{event.at:5.2f}] {plain_line(text)}", style)
+            line = plain_line(redact(text, secret_values()))
+            self._print(f"[{event.at:5.2f}] {line}", style)
 
     def has_shown(self, text: str) -> None:
         """The caller has typed this where the transcript is read: it is not printed again."""

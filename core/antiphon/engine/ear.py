@@ -15,12 +15,16 @@ from ..timeline import ModelCall
 
 _GAP = 0.001
 """Seconds between two frames from which they do not follow one another."""
+_MARKS = 100
+"""Gaps that are remembered: finals are about the last few seconds."""
 
 
 class Ear:
     """One STT stream, with the audio that it would be owed if it had to be opened again."""
 
     __slots__ = (
+        "_given",
+        "_marks",
         "_seconds_before",
         "agent",
         "channel",
@@ -32,7 +36,6 @@ class Ear:
         "lost",
         "model_call",
         "open",
-        "origin",
         "resampler",
         "slot",
         "task",
@@ -47,8 +50,9 @@ class Ear:
         self.kept: deque[AudioFrame] = deque()
         self.kept_seconds = 0.0
         self.lost = 0.0
-        self.origin: float | None = None
-        """Loop time of the first sample of the present call: the zero of its word times."""
+        self._marks: deque[tuple[float, float]] = deque(maxlen=_MARKS)
+        """Seconds of audio given in this call, and the loop time there, behind each gap."""
+        self._given = 0.0
         self.gated = not slot.capabilities.streaming
         """A batch STT gets the utterances only, as the VAD cuts them."""
         self.finalised_until = float("-inf")
@@ -65,8 +69,9 @@ class Ear:
 
     def give(self, frame: AudioFrame, duration: float) -> None:
         """Gives it a frame of so many seconds."""
-        if self.origin is None:
-            self.origin = frame.started_at
+        if frame.started_at - self.given_until > _GAP:
+            self._marks.append((self._given, frame.started_at))
+        self._given += duration
         self.given_until = frame.started_at + duration
         self.channel.offer(frame)
 
@@ -77,17 +82,25 @@ class Ear:
             if frame.started_at >= since and frame.ended_at > self.finalised_until:
                 self.give(frame, frame.duration)
 
+    def time_of(self, seconds: float) -> float | None:
+        """The loop time at which a word ended, by its time in the audio of this call: what lay
+        between two frames that did not follow one another is not in it."""
+        for given, at in reversed(self._marks):
+            if seconds > given:
+                return at + seconds - given
+        return None
+
     @property
     def seconds(self) -> float:
         """Of audio that it has been given, in all calls."""
-        now = 0.0 if self.origin is None else self.given_until - self.origin
-        return self._seconds_before + now
+        return self._seconds_before + self._given
 
     def reopen(self) -> None:
         """Begins a new call, which has been given nothing."""
         self._seconds_before = self.seconds
         self.channel = Channel()
-        self.origin = None
+        self._marks.clear()
+        self._given = 0.0
         self.given_until = float("-inf")
 
     def keep(self, frame: AudioFrame, duration: float, limit: float) -> None:

@@ -242,7 +242,9 @@ class Hearing:
         if old is not None:
             ear.inherit(old, self._c.frame_ms, KEPT)
         self.ear = ear
-        if in_mid_utterance and (not ear.gated or self._c.turns.user_speaking):
+        if not (in_mid_utterance or self.has_vad):
+            ear.give_kept()  # nobody can tell that it is silence
+        elif in_mid_utterance and (not ear.gated or self._c.turns.user_speaking):
             # What the old stream has not finalised is heard by the new one, or it would be lost.
             ear.open = ear.gated
             ear.give_kept()
@@ -351,8 +353,8 @@ class Hearing:
         end: float | None = None
         if isinstance(event, Final):
             self._c.failures.forget("stt")
-            if event.words and ear.origin is not None:
-                end = ear.origin + event.words[-1].end
+            if event.words:
+                end = ear.time_of(event.words[-1].end)
         self._c.turns.on_stt(event, end)
         self.between_utterances()
 

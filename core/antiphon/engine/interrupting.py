@@ -68,7 +68,7 @@ class Interrupting:
         """What an agent says and thinks is cut."""
         for handle in self._handles():
             if handle.agent is agent:
-                self.cut(handle)
+                self._interrupt_one(handle)
 
     def interrupt_speech(self, handle: SpeechHandle, *, force: bool) -> None:
         """User code stops one speech."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from ..clock import work_time
 from ..logs import SessionFields, session_fields
+
+UNCHANGED: Final = object()
+"""What a handler returns that has changed nothing on which others may wait: audio that goes on."""
 
 
 class Mailbox:
@@ -41,7 +44,7 @@ class Mailbox:
         fields: SessionFields | None = None,
     ) -> None:
         """`fields`: what the log says of the session that the commands belong to."""
-        self._commands: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        self._commands: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._notices: deque[Any] = deque()
         self._busy = False
         self._delivering = False
@@ -52,7 +55,7 @@ class Mailbox:
         self._failed = failed
         self._fields = fields
 
-    def post(self, handler: Callable[..., None], *args: Any) -> None:
+    def post(self, handler: Callable[..., object], *args: Any) -> None:
         """Runs `handler(*args)` now, or after the command that is running."""
         self._commands.append((handler, args))
         if not self._busy:
@@ -73,16 +76,19 @@ class Mailbox:
 
     def _run(self) -> None:
         commands = self._commands
+        changed = False
         self._busy = True
         began = work_time()
         try:
             while commands:
                 handler, args = commands.popleft()
                 try:
-                    handler(*args)
+                    changed |= handler(*args) is not UNCHANGED
                 except Exception as error:
+                    changed = True
                     self._failed(error)
-                if not commands:
+                if changed and not commands:
+                    changed = False
                     try:
                         self._settle()
                     except Exception as error:

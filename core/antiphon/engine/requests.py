@@ -124,11 +124,20 @@ class Requests:
             )
         handle = self.new_handle("say", allow_interruptions=allow_interruptions)
         overrides = dict(tts) if tts else None
+        scope = scope_in(c.runtime)
 
         def start(agent: Agent) -> None:
             handle._agent = agent
+            timeline = None
+            if scope is not None and scope.kind == "tool" and scope.handle is not None:
+                # What a tool says is what the caller hears first of the answer.
+                timeline = c.user_turns.answering.get(scope.handle)
             segment = c.segments.new(
-                handle, agent, record=add_to_chat_ctx, ready_audio=audio is not None
+                handle,
+                agent,
+                record=add_to_chat_ctx,
+                ready_audio=audio is not None,
+                timeline=timeline,
             )
             c.speaking.enqueue(segment)
             if audio is not None:
@@ -145,7 +154,7 @@ class Requests:
                     f"text of {segment.id}",
                 )
 
-        c.post(self.ask, handle, start, scope_in(c.runtime))
+        c.post(self.ask, handle, start, scope)
         return handle
 
     def generate(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..transport import Played, Transport
+from .mailbox import UNCHANGED
 from .segment import Segment, SegmentState
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Speaking:
     def advance(self) -> None:
         """Gives the floor to the next segment, and audio to the transport, where nothing forbids
         it."""
+        busy = not self.idle
         while self.current is None and self.queue:
             segment = self.queue.popleft()
             self.current = segment
@@ -102,6 +104,8 @@ class Speaking:
                 self._pump()  # one that has nothing to say ends here
         if self.current is not None and self.current.state is SegmentState.GRANTED:
             self._pump()
+        if busy and self.idle:  # a switch, or a task, may have waited for just that
+            self._c.post(self._c.switching.advance)
 
     # What comes from the voicing of a segment
 
@@ -166,21 +170,23 @@ class Speaking:
             self._timer.cancel()
         self._timer = self._loop.call_at(at, self._c.post, self._on_timer)
 
-    def _on_timer(self) -> None:
+    def _on_timer(self) -> object:
         self._timer = None
         segment, transport = self.current, self.transport
         if segment is None or transport is None or self.paused:
-            return
+            return None
+        playing = segment.voiced and segment.state is SegmentState.PLAYING
         if segment.shown is None:
             self._c.pacing.look(segment)
         if segment.has_audio or not segment.audio_done:
             self._pump()
-            return
+            return UNCHANGED if playing else None
         left = transport.buffered()
         if left > 1e-6:
             self._wake_in(left)
         else:
             self._finish(segment)
+        return None
 
     def _begin(self, segment: Segment) -> None:
         segment.state = SegmentState.PLAYING

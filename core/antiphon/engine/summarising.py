@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ..agent import Agent
-from ..chat import ChatContext, ChatMessage
+from ..chat import ChatContext, ChatItem, ChatMessage, FunctionCall, FunctionCallOutput
 from ..llm import TextDelta
 from ..nodes import ModelSettings
 from ..streams import Usage
@@ -66,19 +66,20 @@ class Summarising:
             return None
         summary = Summary(messages)
         asked = old if self._c.slots.get(old, "llm") is not None else new
-        self._c.tasks.start(self._ask(summary, asked, messages), f"summary for {new.id}")
+        talk = "\n".join(line for item in context if (line := _line(item)))
+        self._c.tasks.start(self._ask(summary, asked, talk), f"summary for {new.id}")
         return summary
 
-    async def _ask(self, summary: Summary, agent: Agent, messages: list[ChatMessage]) -> None:
+    async def _ask(self, summary: Summary, agent: Agent, talk: str) -> None:
         stack = StreamStack()
         stream_stack.set(stack)
-        talk = "\n".join(f"{message.role}: {message.text_content}" for message in messages)
         context = ChatContext.empty()
         context.add_message(role="system", content=TASK)
         context.add_message(role="user", content=f"The conversation:\n{talk}")
         text = ""
         try:
             async with asyncio.timeout(BOUND):
+                await self._c.slots.load_late(agent)  # nothing to do for the active agent's
                 stream = self._c.runtime.llm_stream(
                     agent, context, [], ModelSettings(tool_choice="none")
                 )
@@ -121,3 +122,14 @@ class Summarising:
             return ChatContext(messages)
         later = [message for message in messages if message.id not in summary.covered]
         return ChatContext([summary.message(self._c.now()), *later])
+
+
+def _line(item: ChatItem) -> str:
+    if isinstance(item, ChatMessage):
+        text = item.text_content.strip()
+        return f"{item.role}: {text}" if text else ""
+    if isinstance(item, FunctionCall):
+        return f"tool {item.name} called with {item.arguments}"
+    if isinstance(item, FunctionCallOutput) and item.output:
+        return f"tool {item.name} gave: {item.output}"
+    return ""

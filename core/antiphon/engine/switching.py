@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ..agent import Agent
@@ -192,15 +191,18 @@ class Switching:
     async def _run_exit(self, level: Level, old: Agent, new: Agent, scope: Scope | None) -> None:
         loading = None
         if self._c.slots.unloaded(new):
-            loading = asyncio.get_running_loop().create_task(self._c.slots.load_late(new))
+            loading = self._c.tasks.start(self._load(new), f"loading for {new.id}")
         if scope is not None:
             await self._c.run_hook(old.on_exit, scope)
         if loading is not None:
-            try:
-                await loading
-            except Exception as error:
-                self._c.post(self._c.report_error, error, "handoff", False, new.id)
+            await loading
         self._c.post(self._on_exit_returned, level)
+
+    async def _load(self, new: Agent) -> None:
+        try:
+            await self._c.slots.load_late(new)
+        except Exception as error:
+            self._c.post(self._c.report_error, error, "handoff", False, new.id)
 
     @staticmethod
     def _on_exit_returned(level: Level) -> None:

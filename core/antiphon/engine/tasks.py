@@ -11,8 +11,9 @@ from typing import Any
 
 from ..scopes import current_scope
 
-CLEAN_UP = 1.0
-"""Seconds that a cancelled task may take to close what it has opened."""
+CLEAN_UP = 2.5
+"""Seconds that a cancelled task may take to close what it has opened: more than the streams that it
+closes may take, each of which is named when it takes too long."""
 
 log = logging.getLogger("antiphon.session")
 
@@ -44,7 +45,7 @@ class TaskScope:
         return task
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
-        """Cancels one of them; once more after a second, when what it cleans up never ends."""
+        """Cancels one of them; once more when what it cleans up never ends."""
         with suppress(RuntimeError):  # a task that cancels itself, and has ended
             if task.cancel():
                 loop = asyncio.get_running_loop()

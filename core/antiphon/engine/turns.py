@@ -51,6 +51,8 @@ class Turns:
         self._vad_end: float | None = None
         self.committing = False
         """Committed by hand, as soon as the final has come."""
+        self._goes_on = False
+        """The voice was heard when the turn was committed by hand: its end is still to come."""
         self._deadline = Alarm(conversation, self._final_overdue)
         self._held = ""
         """The last segment that had to wait for the user."""
@@ -91,7 +93,7 @@ class Turns:
     @property
     def quiet(self) -> bool:
         """Nobody speaks, and no words are due: audio need not be kept for long."""
-        return self.voice is Voice.SILENT and not self.final_due
+        return self.voice is Voice.SILENT and not self.final_due and not self._goes_on
 
     @property
     def between_utterances(self) -> bool:
@@ -120,6 +122,7 @@ class Turns:
     def on_vad(self, event: VADEvent) -> None:
         """Speech has begun or ended."""
         if event.type == "speech_started":
+            self._goes_on = False
             self._c.speculating.cancel()
             before = self.last_voiced if self.in_progress else None
             self._endpoint.delays.voice_began(event.at, before)
@@ -132,7 +135,10 @@ class Turns:
             self._c.states.user_speaks(True)
             self.limits.voice_began(event.at)
             self.barge_in.speech_began(event.at)
-        elif self.voice is Voice.SPEAKING:
+        elif self.voice is Voice.SPEAKING or self._goes_on:
+            if self._goes_on:
+                self._goes_on = False
+                self._words.expect()
             self._voice_ended(event.at)
             self.barge_in.speech_ended(event.at)
             self._endpoint.consider()
@@ -140,6 +146,7 @@ class Turns:
     def vad_changed(self, voiced_until: float | None) -> None:
         """Another VAD listens from now on: nobody will tell when this utterance ends. If it goes
         on, the new one says so at once."""
+        self._goes_on = False
         if self.voice is Voice.SPEAKING:
             at = voiced_until if voiced_until is not None else self._loop.time()
             self._voice_ended(at, flush=False)
@@ -328,6 +335,7 @@ class Turns:
         now, hearing = self._loop.time(), self._c.hearing
         if self.voice is Voice.SPEAKING:
             at = hearing.voiced_until
+            self._goes_on = True
             self._voice_ended(now if at is None else min(at, now))
             self.barge_in.speech_ended(now)
         if self._words.due or self.unheard or (hearing.has_stt and not hearing.has_vad):

@@ -166,7 +166,7 @@ class Words:
             hearing.finalised(reach.until)
         else:
             voiced = hearing.voiced_until
-            if voiced is not None and now - voiced >= _PAUSE:
+            if voiced is not None and now - voiced >= _PAUSE - _EPSILON:
                 hearing.finalised(voiced)
 
     def settle_for_interim(self) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias, get_args
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ..errors import ConfigurationError, did_you_mean
+from ..redaction import hide, redact, secret_values, secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,8 +67,25 @@ class MCPServer:
         host = parts.netloc.rpartition("@")[2]
         return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
+    def shown(self, text: str) -> str:
+        """What an error says, without the secrets of the address, the headers and the environment,
+        which the SDK's messages quote: it goes to the LLM."""
+        if self.url is not None:
+            text = text.replace(self.url, self.place)
+        redacted: str = redact(text, secret_values())
+        return redacted
+
+    def _secrets(self) -> list[str]:
+        found = secrets_in({"headers": self.headers, "env": self.env})
+        if self.url is not None:
+            parts = urlsplit(self.url)
+            given = [value for _, value in parse_qsl(parts.query)]
+            found += [parts.query, parts.password or "", *given]
+        return found
+
     def open(self, errors: TextIO) -> AbstractAsyncContextManager[Any]:
         """The SDK's transport; `errors` takes what a command writes to its standard error."""
+        hide(self._secrets())
         if self.kind == "stdio":
             from mcp.client.stdio import StdioServerParameters, stdio_client
 

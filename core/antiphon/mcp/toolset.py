@@ -158,11 +158,12 @@ class MCPToolset(Toolset):
 
     def _unreachable(self, error: Exception) -> ToolError:
         way = "see that it is installed" if self.server.url is None else "see that it runs"
+        why = self.server.shown(str(error)).partition("\n")[0]
         failed = ToolError(
-            f"the MCP server {self.id!r} ({self.server.place}) cannot be reached; {way}: {error}"
+            f"the MCP server {self.id!r} ({self.server.place}) cannot be reached; {way}: {why}"
         )
         for note in getattr(error, "__notes__", ()):
-            failed.add_note(note)
+            failed.add_note(self.server.shown(note))
         return failed
 
     # The tools

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import AntiphonError, ProviderUnavailable
 from ..provider import BuildEnv, SlotName
+from ..redaction import hide
 from .descriptors import broken, told
 from .installed import Installed
 from .requirements import import_failed
@@ -21,6 +22,7 @@ def built(resolved: Resolved, item: Installed, env: BuildEnv) -> Any:
     `AntiphonError` through.
     """
     title = SLOT_TITLES[resolved.slot]
+    hide(resolved.secrets)
     try:
         slot = resolved.declared.build(resolved.ref, resolved.settings, env)
         capabilities = resolved.capabilities

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ..errors import ModelStringError, ProviderNotFound, SettingError
 from ..model import Model, VariantName, content_key, parse, variant_name
 from ..provider import Provider, Ref, Slot, SlotName
+from ..redaction import looks_secret, secrets_in
 from ..settings import build_settings, listed, setting_types
 
 ModelLike: TypeAlias = str | Model
@@ -65,6 +66,18 @@ class Resolved(Target):
         """Equal for those that may share one built slot: string, settings and key."""
         values = {f.name: getattr(self.settings, f.name) for f in fields(self.settings)}
         return (self.slot, self.ref, content_key(values), content_key(self.credentials))
+
+    @property
+    def secrets(self) -> list[str]:
+        """The keys it is built with: of the credentials, and of settings that are or look secret,
+        inside `extra` too."""
+        named = {name for name in self.credentials if looks_secret(name)} or set(self.credentials)
+        found = [self.credentials[name] for name in self.credentials if name in named]
+        for each in fields(self.settings):
+            value = getattr(self.settings, each.name)
+            secret = bool(each.metadata.get("secret")) or looks_secret(each.name)
+            found += secrets_in(value, secret=secret)
+        return found
 
     @property
     def capabilities(self) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,11 +84,17 @@ class _Pool:
         self._current: dict[Hashable, _Entry] = {}
         self._alive: list[_Entry] = []
         """In order of creation, discarded ones included until they are closed."""
+        self._end: AsyncGenerator[None, None] | None = None
 
     def __len__(self) -> int:
         return len(self._alive)
 
     async def acquire(self, key: Hashable, open: _Open, close: _Close) -> ResourceLease:
+        if self._end is None:
+            # Before a loop is closed, `asyncio.run` and `asyncio.Runner` close every asynchronous
+            # generator that has begun on it: so a worker does not outlive its loop.
+            self._end = self._close_with_loop()
+            await anext(self._end)
         entry = self._current.get(key)
         if entry is None:
             entry = _Entry(key, close, self._loop.create_future())
@@ -174,8 +181,20 @@ class _Pool:
         finally:
             self._alive.remove(entry)
 
+    async def _close_with_loop(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await self._close_alive()
+
     async def close_all(self) -> None:
         """Closes everything, used or not, the newest first."""
+        await self._close_alive()
+        if self._end is not None:
+            with suppress(RuntimeError):  # the loop's end is closing it just now
+                await self._end.aclose()
+
+    async def _close_alive(self) -> None:
         while self._alive:
             entry = self._alive[-1]
             if not entry.opened.done() and entry.opening is not None:
@@ -197,7 +216,8 @@ class Resources:
         Callers who come while it is being opened wait for the same `open`; its error is raised to
         all of them and not kept. Cancelling one of them leaves the others waiting. It is closed by
         `close(value)` of the caller who opened it, `IDLE_SECONDS` after the last share was given
-        back, or in `close_all`.
+        back, in `close_all`, or at the end of `asyncio.run` (of any loop that has its
+        asynchronous generators shut down).
         """
         loop = asyncio.get_running_loop()
         pool = self._pools.get(loop)

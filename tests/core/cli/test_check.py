@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -179,3 +181,26 @@ def test_a_file_that_talk_would_refuse_is_a_problem(antiphon, tmp_path):
     result = antiphon("check", "two.py")
     assert result.returncode == 1
     assert "'two.py' has no App, and 2 agent classes: One, Two" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+@pytest.mark.parametrize("options", [[], ["--graph"]])
+def test_ctrl_c_ends_it_while_the_file_is_loaded(tmp_path, options):
+    source = "import time\nprint('loading', flush=True)\ntime.sleep(60)\n"
+    (tmp_path / "hangs.py").write_text(source, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "antiphon", "check", "hangs.py", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=tmp_path,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "loading\n"
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=15)
+        finally:
+            process.kill()
+    assert (process.returncode, "Traceback" in err) == (130, False), err

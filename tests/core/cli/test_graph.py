@@ -186,6 +186,22 @@ def test_an_agent_alone_is_no_dead_end(graph):
     assert found.problems() == []
 
 
+def test_a_source_in_another_encoding(write, tmp_path, run, make_registry):
+    text = """# -*- coding: latin-1 -*-
+from antiphon import Agent
+
+class CafeAgent(Agent):
+    \"\"\"Café.\"\"\"
+
+session = dict(agent=CafeAgent(llm="acme/one"))
+"""
+    (tmp_path / "cafe.py").write_bytes(text.encode("latin-1"))
+    result = run(make_registry(), "check", "--graph", str(tmp_path / "cafe.py"))
+    assert (result.exit_code, '["CafeAgent"]' in result.stdout) == (0, True), result.output
+    checked = run(make_registry(), "check", str(tmp_path / "cafe.py"))
+    assert "line 7  " in checked.stdout, checked.output
+
+
 def test_where_no_start_is_seen_nobody_is_called_unreachable(graph):
     found = graph(pair=HEAD + "class A(Agent):\n  def x(self): return B()\nclass B(Agent): ...\n")
     assert found.problems() == [

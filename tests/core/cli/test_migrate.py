@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +155,29 @@ def test_a_source_in_another_encoding(run, program):
     program.write_bytes((line + BEFORE).encode("latin-1"))
     assert run(REGISTRY, "migrate", "desk.py", "--write").exit_code == 1
     assert program.read_bytes() == (line + AFTER).encode("latin-1")
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_others_go_on(
+    run, program, tmp_path, monkeypatch
+):
+    (tmp_path / "a.py").write_text("from livekit.agents import Agent\n", encoding="utf-8")
+    write_bytes = Path.write_bytes
+
+    def refuse(path: Path, data: bytes) -> int:
+        if path.name == "a.py":
+            raise PermissionError(13, "Permission denied")
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    result = run(REGISTRY, "migrate", ".", "--write")
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout.splitlines() == [
+        "wrote desk.py",
+        "a.py: cannot be written (permission denied)",
+        f"desk.py:5: {ROOM}",
+        "1 file written; 1 place left; 1 file not written; providers named: openai",
+    ]
+    assert program.read_text(encoding="utf-8") == AFTER
 
 
 def test_bytes_that_are_not_what_they_say_are_told(run, program):

@@ -144,6 +144,25 @@ def test_what_is_no_report_is_one_sentence(run, make_registry, tmp_path, monkeyp
     assert run(make_registry(), "report").exit_code == 2
 
 
+def test_a_file_may_not_move_the_cursor(run, make_registry, tmp_path, report):
+    changed = json.loads(json.dumps(report).replace("desk", "desk\\u001b[31m"))
+    changed["session"]["id"] += "\x1b[2J"
+    changed["turns"][0]["text"] += "\x1b[2J"
+    changed["close"]["reason"] += "\x1b[2J"
+    result = run(make_registry(), "report", _write(tmp_path, changed))
+    assert result.exit_code == 0, result.output
+    assert "\x1b" not in result.stdout
+    assert result.stdout.count("[2J") == 3
+
+
+def test_a_report_of_another_hand_is_shown_as_far_as_it_goes(run, make_registry, tmp_path, report):
+    turns = [{**turn, "last_voiced": None, "committed": None} for turn in report["turns"]]
+    changed = {**report, "versions": {}, "turns": turns}
+    result = run(make_registry(), "report", _write(tmp_path, changed))
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[1] == "antiphon ?, Python ?"
+
+
 BROKEN = """
 from antiphon import Agent, function_tool
 

@@ -11,7 +11,17 @@ import pytest
 from antiphon.clock import real_time
 from antiphon.hookspecs import hookimpl
 
-COMMANDS = ("talk", "check", "providers", "doctor", "setup", "new")
+COMMANDS = (
+    "talk",
+    "check",
+    "simulate",
+    "report",
+    "migrate",
+    "providers",
+    "doctor",
+    "setup",
+    "new",
+)
 
 
 def test_help_lists_the_commands_within_a_second_and_a_half(antiphon):
@@ -54,6 +64,16 @@ def test_an_error_is_one_sentence_on_stderr_and_a_traceback_on_request(antiphon)
     ):
         assert traced.returncode == 1
         assert "Traceback" in traced.stderr and sentence in traced.stderr
+
+
+def test_no_key_is_in_an_error_that_is_shown(antiphon, tmp_path):
+    source = "from antiphon.errors import ConfigurationError\nKEY = 'planted-' + '0123456789'\n"
+    source += "raise ConfigurationError(f'https://acme/?key={KEY} is no address')\n"
+    (tmp_path / "keyed.py").write_text(source, encoding="utf-8")
+    result = antiphon("check", "keyed.py", environ={"ACME_API_KEY": "planted-0123456789"})
+    assert result.returncode == 1
+    assert "https://acme/?key=*** is no address" in result.stderr
+    assert "planted-0" not in result.stderr
 
 
 def test_the_version_is_printed(antiphon):

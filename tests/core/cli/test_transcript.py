@@ -21,6 +21,7 @@ from antiphon.app.report import make_report
 from antiphon.chat import AgentHandoff
 from antiphon.cli.summary import handoff_chain, show_summary, write_report
 from antiphon.cli.transcript import Transcript
+from antiphon.errors import ProviderConnectionError
 from antiphon.events import (
     AgentFalseInterruption,
     AgentStateChanged,
@@ -112,6 +113,18 @@ def test_every_kind_of_event_is_a_plain_line(event, line):
 def test_what_is_said_cannot_move_the_cursor_or_break_the_line():
     message = ChatMessage(role="user", content="a\x1b[2Jb\nc")
     assert _shown(_added(message)) == "[ 3.90] you: a [2Jb c\n"
+
+
+@pytest.mark.parametrize("style", ["plain", "rich", "json"])
+def test_keys_are_not_shown(style, monkeypatch):
+    monkeypatch.setenv("ACME_API_KEY", "planted-0123456789")
+    error = ProviderConnectionError("https://acme/?key=planted-0123456789 refused")
+    out = io.StringIO()
+    Transcript(out, style=style).show(
+        ErrorEvent(error=error, source="llm", recoverable=False, at=2.0)
+    )
+    assert "https://acme/?key=*** refused" in out.getvalue()
+    assert "planted" not in out.getvalue()
 
 
 def test_states_and_instructions_are_not_shown():

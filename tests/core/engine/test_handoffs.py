@@ -1118,7 +1118,7 @@ async def test_a_summary_is_made_while_the_old_agent_says_goodbye() -> None:
         assert [request.tools for request in asked] == [()]
         assert asked[0].chat_ctx.messages()[-1].text_content == (
             "The conversation:\nuser: I am Ada and want a refund\nassistant: I see.\n"
-            "user: transfer me"
+            "user: transfer me\ntool transfer called with {}\ntool transfer gave: say goodbye"
         )
 
 

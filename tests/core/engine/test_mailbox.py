@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from antiphon import Agent
-from antiphon.engine.mailbox import Mailbox
+from antiphon.engine.mailbox import UNCHANGED, Mailbox
 from antiphon.errors import ProviderRejected
 from antiphon.testing import ScriptedLLM
 
@@ -33,6 +33,19 @@ class Box:
 
     def note(self, what):
         self.log.append(what)
+
+
+def test_a_command_that_changes_nothing_wakes_nobody():
+    box = Box()
+
+    def goes_on():
+        box.note("more audio")
+        return UNCHANGED
+
+    box.box.post(goes_on)
+    assert box.log == ["more audio"]
+    box.box.post(lambda: (box.box.post(goes_on), box.note("changed"))[1])
+    assert box.log[1:] == ["changed", "more audio", "settled"], "what came before it counts"
 
 
 def test_a_command_runs_within_the_call_that_posts_it():

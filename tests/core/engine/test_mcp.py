@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.server
 import os
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 
 pytest.importorskip("mcp")
 
-from antiphon import Agent, AgentSession, MCPToolset, ToolError
+from antiphon import Agent, AgentSession, MCPToolset, ToolError, redaction
 from antiphon.errors import ConfigurationError
 from antiphon.testing import Call, Caller, ScriptedLLM
 
@@ -357,6 +359,43 @@ async def test_nobody_at_the_address_makes_start_raise() -> None:
     ) as raised:
         await tools.setup()
     assert "secret" not in str(raised.value)
+
+
+class _Refuses(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+async def test_a_refusal_tells_nothing_secret_of_the_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redaction, "_hidden", {})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Refuses) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            address = f"127.0.0.1:{server.server_port}/mcp"
+            tools = MCPToolset(
+                id="shop",
+                url=f"http://me:planted-password@{address}?code=planted-code",
+                transport="sse",
+                headers={"X-Api-Key": "planted-header"},
+            )
+            with pytest.raises(ToolError) as raised:
+                await tools.setup()
+            await tools.aclose()
+        finally:
+            server.shutdown()
+    assert str(raised.value) == (
+        f"the MCP server 'shop' (http://{address}) cannot be reached; see that it runs: "
+        f"Client error '401 Unauthorized' for url 'http://{address}'"
+    )
+    hidden = redaction.secret_values()
+    assert {"planted-password", "planted-code", "planted-header"} <= set(hidden)
 
 
 @pytest.mark.parametrize(

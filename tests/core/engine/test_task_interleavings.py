@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from antiphon import Agent, AgentTask, RunContext, function_tool
-from antiphon.testing import Call, Caller, ScriptedTTS
+from antiphon.testing import Call, Caller, ScriptedLLM, ScriptedTTS
 
 from .following import talk
 
@@ -38,11 +38,11 @@ class Desk(Agent):
         self.work = work
 
     @function_tool
-    async def ask(self, ctx: RunContext) -> Any:
+    async def ask(self, ctx: RunContext[Any]) -> Any:
         return await self.work(self)
 
     @function_tool
-    async def ask_again(self, ctx: RunContext) -> Any:
+    async def ask_again(self, ctx: RunContext[Any]) -> Any:
         return await self.work(self)
 
 
@@ -95,6 +95,18 @@ async def test_a_turn_kept_for_a_task_that_is_given_up_is_answered_by_the_agent(
         caller.type("are you there")
         await asyncio.sleep(20)
         assert t.history[3:] == [f"desk: {LONG}", "user: are you there", "desk: I am."]
+
+
+async def test_a_task_begins_when_words_without_a_voice_have_been_shown() -> None:
+    async def work(desk: Agent) -> str:
+        desk.session.say("One question.")
+        return await Name()
+
+    # The tool runs before its step has come to an end: its words wait for that.
+    llm = ScriptedLLM({"hello": Call("ask")}, first_token=0, total=0.1)
+    async with talk(Desk(work), llm) as t:
+        await t.hear("hello")
+        assert t.history[3:] == ["desk: One question.", "desk -> name", "name: What is your name?"]
 
 
 async def test_a_tool_may_await_its_speech_while_the_task_of_another_ends() -> None:

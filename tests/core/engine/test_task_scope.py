@@ -70,7 +70,7 @@ async def test_who_does_not_stop_in_time_is_named_and_holds_up_the_others_so_lon
     assert len(scope) == 0
 
 
-async def test_a_provider_whose_clean_up_hangs_is_cancelled_again_after_a_second(
+async def test_a_provider_whose_clean_up_hangs_is_cancelled_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Hanging(LLM):
@@ -86,9 +86,9 @@ async def test_a_provider_whose_clean_up_hangs_is_cancelled_again_after_a_second
     handle = session.generate_reply(user_input="hello")
     await asyncio.sleep(1)
     handle.interrupt()
-    await asyncio.sleep(0.9)
+    await asyncio.sleep(2.4)
     assert "reply" in {task.get_name() for task in asyncio.all_tasks()}
     await asyncio.sleep(0.2)
     assert "reply" not in {task.get_name() for task in asyncio.all_tasks()}
-    assert "reply did not end within 1 s of its cancellation" in caplog.messages
+    assert "reply did not end within 2.5 s of its cancellation" in caplog.messages
     await session.aclose()

@@ -12,7 +12,7 @@ from antiphon.errors import TransportError
 from antiphon.registry import Registry
 from antiphon.testing import ScriptedTurnDetector, ScriptedVAD, VirtualTimeLoop, run
 
-from .actors import LONGEST, Actor
+from .actors import Actor
 from .doer import ERRANDS, Doer
 from .plan import Aclose, Action, Await, Commit, Ear, HangUp, Mumble, Plan, Sleep, Speak, Type
 from .providers import NotingCaller, PlannedLLM, PlannedSTT, PlannedTTS, Watched
@@ -210,15 +210,18 @@ class Stage:
 
     async def _settle(self) -> None:
         """Waits until nobody has anything to do any more, or a tool that never ends is all."""
-        for pause in (3.0, 3.0, *[LONGEST] * ERRANDS, 0.0):
-            if pause == LONGEST and all(chore.done() for chore in self.doer.chores):
-                continue
+        quiet = 0
+        for _ in range(4 + 3 * ERRANDS):
             try:
                 async with asyncio.timeout(IDLE_BOUND):
                     await self.session.wait_for_idle()
             except TimeoutError:
                 return
-            await asyncio.sleep(pause)
+            waits = not all(chore.done() for chore in self.doer.chores)
+            quiet = 0 if waits else quiet + 1
+            if quiet == 3:
+                return
+            await asyncio.sleep(3.0)
 
     def _look(self) -> None:
         session, record = self.session, self.record

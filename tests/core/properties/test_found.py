@@ -195,6 +195,64 @@ FOUND = {
             Answer(words=1, fault="stall", after=1),
         ),
     ),
+    "a final without word times is not heard again when the stt fails behind it": Plan(
+        world=World(stt_latency=0.0, stt_words=False),
+        actions=((2.2, Speak(pace=0.6)),),
+        stt=(Trouble(after=2.0),),
+    ),
+    "without a vad, what follows the answer to a flush goes to the next stt": Plan(
+        world=World(
+            detection="stt only",
+            stt_latency=0.0,
+            flush_latency=0.4,
+            first_byte=0.0,
+            first_token=0.0,
+            total=0.0,
+            max_tool_steps=1,
+        ),
+        people=(Person(enter=(Move(),)), Person(ears="own")),
+        actions=(
+            (4.0, Speak(words=1)),
+            (5.0, Type()),
+            (7.0, Commit()),
+            (7.0, Speak(words=2, pace=0.15)),
+        ),
+        answers=(Answer(words=1), Answer(words=2, work=(Work(gives="fresh", to=0), Work()))),
+    ),
+    "a voice that goes on after a commit is kept for the next stt": Plan(
+        world=World(
+            stt_latency=2.0,
+            partials=False,
+            first_byte=0.0,
+            first_token=0.0,
+            total=0.0,
+            max_tool_steps=1,
+        ),
+        people=(Person(turn=(Move(to=2),)), Person(), Person(ears="own")),
+        actions=(
+            (2.0, Speak(words=1)),
+            (2.0, Speak(pace=1.0)),
+            (3.0, Commit()),
+            (5.0, Speak(words=1)),
+            (7.5, Speak(words=2, pace=1.0)),
+        ),
+    ),
+    "word times count the gaps in the audio": Plan(
+        world=World(detection="stt only", stt_latency=0.0, first_token=0.0, total=0.0),
+        people=(Person(), Person(), Person(ears="own")),
+        actions=((5.0, Mumble(seconds=1.0)), (8.0, Speak(words=2)), (9.0, Type())),
+        answers=(Answer(words=1, work=(Work(gives="full", to=2),)),),
+    ),
+    "a turn whose reply ends with a task that was given up is a declared silence": Plan(
+        world=World(detection="manual", stt_latency=0.0, first_token=0.0, total=0.0),
+        people=(Person(exit=(Say(words=1, wait=True), Errand(ends="dropped"))),),
+        actions=(
+            (7.0, Say(words=1)),
+            (7.0, Move()),
+            (7.0, Speak(words=1)),
+            (15.0, Say(words=3)),
+        ),
+    ),
 }
 
 

@@ -1,10 +1,10 @@
-"""Tools of a task that would take the place of what a task is."""
+"""Tools of an agent or a task that would take the place of what that is."""
 
 from __future__ import annotations
 
 import pytest
 
-from antiphon import AgentTask, CollectTask, TaskGroup, function_tool
+from antiphon import Agent, AgentTask, CollectTask, TaskGroup, function_tool
 from antiphon.errors import ToolDefinitionError
 
 
@@ -58,3 +58,17 @@ def test_the_way_out_that_the_message_names_works() -> None:
     assert [tool.name for tool in task.tools] == ["done"]
     task.complete("x")
     assert task.done()
+
+
+@pytest.mark.parametrize("name", ["session", "chat_ctx", "on_exit", "llm_node"])
+def test_a_tool_named_like_a_name_of_agents_is_refused(name: str) -> None:
+    async def tool(self: object) -> None:
+        """Does something."""
+
+    tool.__name__ = name
+    with pytest.raises(ToolDefinitionError) as caught:
+        type("Desk", (Agent,), {name: function_tool(tool)})
+    assert str(caught.value) == (
+        f"the tool '{name}' of Desk takes the place of the method `{name}` that every agent has; "
+        f'name the function otherwise: @function_tool(name="{name}") async def {name}_tool(self, …)'
+    )

@@ -489,6 +489,27 @@ def test_errors_are_found_unless_they_are_expected(call):
     ]
 
 
+def test_no_key_is_in_what_is_told_of_an_error(call, monkeypatch):
+    monkeypatch.setenv("ACME_API_KEY", "planted-0123456789")
+
+    class Fails(Agent):
+        @function_tool
+        async def to_billing(self):
+            """Fails."""
+            raise OSError("https://acme/?key=planted-0123456789 is down")
+
+    found = call(REPLIES + '[[step]]\nsay = "my bill"\n', Fails)
+    assert found.errors + found.recovered == ["tool: https://acme/?key=*** is down"]
+    app = App()
+
+    @app.session
+    async def start(ctx):
+        raise ValueError("planted-0123456789")
+
+    failures = call('[[step]]\nsay = "hello"\n', app).failures
+    assert failures == ["the session function failed: ValueError: ***"]
+
+
 def test_a_lost_turn_is_found(call):
     class Forgetful(Agent):
         async def on_user_turn_completed(self, turn_ctx, new_message):

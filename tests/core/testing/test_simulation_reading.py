@@ -203,6 +203,10 @@ def test_every_key_is_read(write):
     )
 
 
+def test_a_byte_order_mark_is_passed_over(write):
+    assert len(read_scenario(write('\ufeff[[step]]\nsay = "hello"\n')).steps) == 1
+
+
 def test_what_is_left_out_has_its_default(write):
     scenario = read_scenario(write('[[step]]\nsay = "hello"\n', "small_talk.toml"))
     assert scenario.name == "small_talk"

@@ -32,7 +32,9 @@ class Migrated:
     """By the lines of the file as it was; of `left` ones, once it is written, as it is."""
     providers: list[str] = field(default_factory=list)
     error: str = ""
-    """Why it could not be read, with the line where there is one."""
+    """Why it could not be read or written, with the line where there is one."""
+    unwritten: bool = False
+    """Whether it is the writing that failed."""
 
     @property
     def changed(self) -> bool:
@@ -135,14 +137,14 @@ def _rewrite(migrated: Migrated) -> None:
 def write(migrated: Migrated) -> None:
     """Writes a changed file, in its own encoding; what is left gets the lines that it has now.
 
-    Raises `ConfigurationError` when it cannot be written.
+    When it cannot be written, `error` says so, and it stays as it was: the other files go on.
     """
     try:
         migrated.path.write_bytes(migrated.after.encode(migrated.encoding))
     except OSError as error:
-        raise ConfigurationError(
-            f"cannot write {str(migrated.path)!r} ({(error.strerror or str(error)).lower()})"
-        ) from error
+        migrated.error = f"cannot be written ({(error.strerror or str(error)).lower()})"
+        migrated.after, migrated.unwritten = migrated.before, True
+        return
     again = Migrated(migrated.path, before=migrated.after, after=migrated.after)
     _rewrite(again)
     now = list(again.left)

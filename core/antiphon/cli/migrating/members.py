@@ -5,6 +5,9 @@ from __future__ import annotations
 from .rows import Row
 
 _ROOM = "it needs a room on a server"
+NO_SERVER = (
+    "it needs a server; to end the call: `session.shutdown()`, or the tool set `EndCallTool()`"
+)
 _INPUT = (
     'a transport carries audio and text; turn_detection="manual" and `commit_user_turn()` are '
     "push to talk"
@@ -25,12 +28,15 @@ MEMBERS: tuple[Row, ...] = (
         text="there is no process per call: use a variable at module level, or App(prewarm=[…])",
     ),
     *(
+        Row(old=f"JobContext.{name}", fate="missing", text=NO_SERVER)
+        for name in ("api", "delete_room")
+    ),
+    *(
         Row(old=f"JobContext.{name}", fate="missing", text=_ROOM)
         for name in (
             "add_participant_entrypoint",
             "add_sip_participant",
             "transfer_sip_participant",
-            "delete_room",
             "token_claims",
             "worker_id",
         )

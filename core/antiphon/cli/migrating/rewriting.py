@@ -17,7 +17,7 @@ from .needs import Needs
 from .programs import find_program, userdata_key
 from .reading import Reading, owner_kind
 from .rows import Row
-from .table import MEMBER, find, is_agents
+from .table import LIVEKIT, MEMBER, find, foreign_text, is_agents
 
 _UNKNOWN = "antiphon has nothing of that name; the page on coming from livekit-agents may help"
 _EVENT_ROWS = {row.old: row for row in EVENTS}
@@ -90,8 +90,11 @@ class _Rewriter(cst.CSTTransformer):
         row = find(dotted)
         inner = isinstance(above, cst.Attribute) and above.value is node
         if row is None:
-            if not inner and is_agents(dotted) and not self._has_row(node):
-                self._unknown(node, dotted)
+            if not inner and not self._has_row(node):
+                if is_agents(dotted):
+                    self._unknown(node, dotted)
+                else:
+                    self._foreign(node, dotted)
             return updated
         if not row.new.startswith("antiphon."):
             if not inner or row.fate == "missing":
@@ -130,6 +133,14 @@ class _Rewriter(cst.CSTTransformer):
         if called and is_model(dotted.split(".")[2:]):
             return
         self.findings.left(self.reading.line(node), dotted, _UNKNOWN)
+
+    def _foreign(self, node: cst.CSTNode, dotted: str) -> None:
+        """A name of `livekit` itself: what only annotates runs wherever the package is."""
+        above = list(self.reading.above(node))
+        if dotted == LIVEKIT or any(isinstance(up, cst.Annotation) for up in above):
+            return
+        if not any(up in self.calls.hang_ups for up in above):
+            self.findings.left(self.reading.line(node), dotted, foreign_text(dotted))
 
     def _by_hand(self, node: cst.CSTNode, row: Row, above: cst.CSTNode | None) -> None:
         """A name that is no name here: what calls make of it is seen by `Calls`."""

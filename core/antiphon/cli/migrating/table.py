@@ -6,7 +6,7 @@ from collections import defaultdict
 from functools import cache
 
 from .events import EVENT_FIELDS, EVENT_NAMES
-from .members import MEMBERS
+from .members import MEMBERS, NO_SERVER
 from .names import NAMES
 from .options import OPTIONS
 from .rows import Row
@@ -19,6 +19,7 @@ EXACT: dict[str, Row] = {row.old: row for row in ALL_NAMES}
 MEMBER: dict[str, Row] = {row.old: row for row in (*MEMBERS, *EVENT_FIELDS)}
 OPTION: dict[str, Row] = {row.old: row for row in OPTIONS}
 
+_NO_ROOM = "it needs a room on a server; here the transport carries audio and text"
 _KEPT_APART = ("livekit.rtc", "livekit.api", "livekit.protocol")
 """Packages that are no part of livekit-agents, and stay as they are."""
 
@@ -35,6 +36,12 @@ def _by_last() -> dict[str, list[Row]]:
 def is_foreign(dotted: str) -> bool:
     """Whether a name is of `livekit` but not of livekit-agents: rtc, api and protocol."""
     return any(dotted == each or dotted.startswith(f"{each}.") for each in _KEPT_APART)
+
+
+def foreign_text(dotted: str) -> str:
+    """Why a name of `livekit` that is none of livekit-agents' does not work here."""
+    server = dotted.startswith(("livekit.api", "livekit.protocol"))
+    return NO_SERVER if server else _NO_ROOM
 
 
 def is_agents(dotted: str) -> bool:

@@ -70,7 +70,7 @@ def read_scenario(path: str | Path) -> Scenario:
         near = did_you_mean(file.name, [other.name for other in beside])
         raise ConfigurationError(f"there is no scenario {shown!r}{near}")
     try:
-        values = tomllib.loads(file.read_text(encoding="utf-8"))
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{shown!r} is not TOML: {error}") from error
     except OSError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...chat import AgentHandoff, ChatItem, ChatMessage, FunctionCall, FunctionCallOutput
+from ...redaction import redact, secret_values
 from ..caller import Perceived
 from .line import Done, Line, TypedLine
 from .outcome import Said
@@ -49,7 +50,7 @@ class Record:
     def _note(self, event: Any) -> None:
         match event.name:
             case "error":
-                text = f"{event.source}: {event.error}"
+                text = redact(f"{event.source}: {event.error}", secret_values())
                 self.failed.append(Failed(self._now(), text, event.recoverable))
             case "close":
                 self.close = event.reason

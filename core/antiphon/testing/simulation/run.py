@@ -14,6 +14,7 @@ from ...app.file import load_app
 from ...app.local_job import LocalJob
 from ...app.local_room import LocalRoom
 from ...app.report import make_report
+from ...redaction import redact, secret_values
 from ...registry import Registry, default_registry
 from ..running import run_virtual
 from ..virtual_time import Deadlock, HoldMissing, OutOfTime
@@ -165,4 +166,6 @@ def _problem(running: asyncio.Task[None]) -> str | None:
     text = "; ".join([str(error), *notes])
     if isinstance(error, HoldMissing):
         text += "; a simulation has no network: replace the model in [slots]"
-    return f"the session function failed: {type(error).__name__}: {text}"
+    text = f"the session function failed: {type(error).__name__}: {text}"
+    shown: str = redact(text, secret_values())
+    return shown
