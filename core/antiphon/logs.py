@@ -57,6 +57,25 @@ def logged_as(fields: SessionFields) -> Iterator[None]:
         session_fields.reset(token)
 
 
+_errors_shown = 0
+"""How many `showing_errors` there are."""
+
+
+@contextmanager
+def showing_errors() -> Iterator[None]:
+    """Within, the messages of errors are in the log of this process, with `***` for keys: for
+    commands with which a developer tries out agents of their own, who see them anyway.
+
+    Nothing else of what is said is; `ANTIPHON_LOG_CONTENT=0` leaves the messages out all the same.
+    """
+    global _errors_shown
+    _errors_shown += 1
+    try:
+        yield
+    finally:
+        _errors_shown -= 1
+
+
 def content_allowed() -> bool:
     """Whether what is said, and the messages of errors that may hold it, may be logged.
 
@@ -67,8 +86,10 @@ def content_allowed() -> bool:
 
 def may_show(error: BaseException) -> bool:
     """Whether an error's message may be logged: ours hold nothing of what was said, a `ToolError`
-    and what others raise may."""
+    and what others raise may. See `showing_errors`."""
     if content_allowed():
+        return True
+    if _errors_shown and os.environ.get("ANTIPHON_LOG_CONTENT") != "0":
         return True
     return isinstance(error, AntiphonError) and not isinstance(error, ToolError)
 

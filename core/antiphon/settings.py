@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, Union
 
 from .errors import SettingError, did_you_mean
@@ -30,9 +30,10 @@ class _Mismatch(Exception):
     """The value does not fit the annotation."""
 
 
-def listed(names: Iterable[str]) -> str:
-    """`"a, b, c"`, sorted, cut with `…` when there are many; `"none"` when there are none."""
-    ordered = sorted(set(names))
+def listed(names: Iterable[str], *, key: Callable[[str], Any] | None = None) -> str:
+    """`"a, b, c"`, sorted (by `key`), cut with `…` when there are many; `"none"` when there are
+    none."""
+    ordered = sorted(sorted(set(names)), key=key) if key is not None else sorted(set(names))
     shown = [*ordered[:_LISTED], "…"] if len(ordered) > _LISTED else ordered
     return ", ".join(shown) or "none"
 

@@ -96,7 +96,8 @@ class Timeline:
     """Counts from 1."""
     agent_id: str
     speech_id: str | None = None
-    text: str = ""
+    text: str = field(default="", repr=False)
+    """What the user said; not in the repr, which programs put into their logs."""
     speech_started: float | None = None
     """The user began to speak; None for a typed turn."""
     last_voiced: float | None = None

@@ -103,7 +103,7 @@ def test_an_idle_resource_keeps_the_clock_busy_no_longer_than_until_it_is_closed
         pool, worker = Resources(), Worker()
 
         async def close(name: str) -> None:
-            closed_at.append(asyncio.get_running_loop().time() - started)
+            closed_at.append((name, asyncio.get_running_loop().time() - started))
 
         started = asyncio.get_running_loop().time()
         used = await pool.acquire("used", worker.open, close)
@@ -114,7 +114,8 @@ def test_an_idle_resource_keeps_the_clock_busy_no_longer_than_until_it_is_closed
     # Had any timer been left, or been set again, the loop would have gone on.
     with pytest.raises(Deadlock):
         run(body)
-    assert closed_at == [IDLE_SECONDS]
+    # The one in use is closed with the loop, which takes no time.
+    assert closed_at == [("worker 2", IDLE_SECONDS), ("worker 1", IDLE_SECONDS)]
 
 
 def test_a_failure_to_open_reaches_all_who_wait_and_is_not_kept() -> None:
@@ -269,19 +270,61 @@ def test_a_close_that_fails_or_hangs_is_logged_and_stops_nothing(
     ]
 
 
-def test_each_loop_has_its_own() -> None:
+def test_each_loop_has_its_own_closed_with_it() -> None:
     pool = Resources()
     values = []
+    workers = []
 
     async def body() -> None:
         worker = Worker()
+        workers.append(worker)
         lease = await pool.acquire("w", worker.open, worker.close)
         values.append((lease.value, worker.opened, pool.count()))
-        # Left open on purpose: a loop that is gone must not hold up the next one.
+        # Left open on purpose.
 
     asyncio.run(body())
+    assert workers[0].events == ["opening worker 1", "closed worker 1"]
     asyncio.run(body())
     assert values == [("worker 1", 1, 1), ("worker 1", 1, 1)]
+    assert workers[1].events == ["opening worker 1", "closed worker 1"]
+
+
+def test_what_is_in_use_when_the_main_coroutine_fails_is_closed_too() -> None:
+    pool, worker = Resources(), Worker()
+
+    async def body() -> None:
+        await pool.acquire("w", worker.open, worker.close)
+        raise ValueError("a test that fails")
+
+    with pytest.raises(ValueError, match="a test that fails"):
+        asyncio.run(body())
+    assert worker.events == ["opening worker 1", "closed worker 1"]
+
+
+def test_a_loop_that_is_closed_by_itself_does_not_hold_up_the_next_one() -> None:
+    pool, worker = Resources(), Worker()
+
+    async def body() -> str:
+        return str((await pool.acquire("w", worker.open, worker.close)).value)
+
+    loop = asyncio.new_event_loop()
+    assert loop.run_until_complete(body()) == "worker 1"
+    loop.close()  # without loop.shutdown_asyncgens(), which asyncio.run does
+    assert asyncio.run(body()) == "worker 2"
+    assert worker.events == ["opening worker 1", "opening worker 2", "closed worker 2"]
+
+
+def test_closing_all_leaves_nothing_for_the_end_of_the_loop() -> None:
+    pool, worker = Resources(), Worker()
+
+    async def body() -> None:
+        await pool.acquire("w", worker.open, worker.close)
+        await pool.close_all()
+        assert worker.events == ["opening worker 1", "closed worker 1"]
+        await pool.acquire("w", worker.open, worker.close)
+
+    asyncio.run(body())
+    assert worker.events[2:] == ["opening worker 2", "closed worker 2"]
 
 
 def test_providers_and_tenants_never_share() -> None:
@@ -308,7 +351,7 @@ def test_providers_and_tenants_never_share() -> None:
 def test_an_env_prints_no_key(caplog: pytest.LogCaptureFixture) -> None:
     async def body() -> None:
         pool, worker = Resources(), Worker()
-        env = ProviderEnv(provider="acme", resources=pool, credentials={"ACME_KEY": "sk-1"})
+        env = ProviderEnv(provider="acme", resources=pool, credentials={"ACME_KEY": "key-1"})
         assert repr(env) == "ProviderEnv(provider='acme')"
         assert env.log.name == "antiphon.acme"
 
@@ -318,7 +361,7 @@ def test_an_env_prints_no_key(caplog: pytest.LogCaptureFixture) -> None:
         worker.gate.clear()
         waiting = asyncio.create_task(env.resource("socket", worker.open, fails))
         await settle()
-        assert "sk-1" not in " ".join(task.get_name() for task in asyncio.all_tasks())
+        assert "key-1" not in " ".join(task.get_name() for task in asyncio.all_tasks())
         worker.gate.set()
         await waiting
         await pool.close_all()

@@ -53,6 +53,15 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@pytest.mark.parametrize(
+    "page", [each for each in pages() if each.name != "install.md"], ids=lambda p: p.name
+)
+def test_a_command_that_needs_a_release_stands_in_one_page_only(page: Path) -> None:
+    names = re.compile('pip install "?antiphon\\b')
+    released = [str(block) for block in blocks(page) if names.search(block.code)]
+    assert released == []
+
+
 def test_the_readme_quotes_what_the_picture_shows() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     picture = (ROOT / "docs" / "images" / "demo.svg").read_text(encoding="utf-8")

@@ -126,6 +126,10 @@ class LocalJob:
         from ..engine.slots import make_ready
 
         models = prewarm_models(self.app.prewarm, self._registry)
+        if self._override is not None:
+            # What takes the place of another may be an object, which is made ready with its agent.
+            filled = [(slot, self._override(slot, model)) for slot, model in models]
+            models = [(slot, model) for slot, model in filled if isinstance(model, ModelLike)]
         await make_ready((self._registry.build(model, slot), str(model)) for slot, model in models)
 
     async def _until_over(self, enter: asyncio.Task[None]) -> None:

@@ -76,5 +76,5 @@ def _draw(file: str, output: Path | None) -> None:
     problems = found.problems()
     for problem in problems:
         warn(problem)
-    if problems:
+    if found.failures():
         raise typer.Exit(1)

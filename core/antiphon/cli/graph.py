@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 START = "start"
 END = "end"
+DEAD_END = "dead end: "
 
 
 @dataclass(eq=False)
@@ -64,6 +65,10 @@ class Graph:
             found.append("no session.start(agent=…) shows which agent is the first")
         return found
 
+    def failures(self) -> list[str]:
+        """Those of them that cannot be meant: a dead end may be one, the caller can hang up."""
+        return [problem for problem in self.problems() if not problem.startswith(DEAD_END)]
+
     def wrong(self) -> list[str]:
         """The names of those agents, each once."""
         return list(dict.fromkeys(name for name, _ in self._wrong()))
@@ -79,6 +84,6 @@ class Graph:
                 yield node.name, f"task {node.name} never completes: it does not call complete(…)"
             elif not (node.is_task or out or alone):
                 what = "hands over to nobody and does not end the call"
-                yield node.name, f"dead end: {node.name} {what}"
+                yield node.name, f"{DEAD_END}{node.name} {what}"
             if starts and node.name not in reached:
                 yield node.name, f"nobody can reach {node.name}: no agent hands over to it"

@@ -13,7 +13,7 @@ from types import ModuleType
 from ..agent import Agent
 from ..app.app import App
 from .graph import END, START, Edge, Graph, Node
-from .sources import FunctionNode, Source, Sources, call_name, methods
+from .sources import FunctionNode, Source, Sources, call_name, is_ready_made, methods
 
 _ENDS = ("shutdown", "aclose", "EndCallTool", "end_call", "hangup", "delete_room")
 """What ends a call, by the name that is called."""
@@ -44,7 +44,7 @@ class _Reader:
         if source is None:
             return
         for value in list(vars(module).values()):
-            if isinstance(value, type) and issubclass(value, Agent):
+            if isinstance(value, type) and issubclass(value, Agent) and not is_ready_made(value):
                 self._node(value)
         self._starts(source)
         while self._todo:  # twice: what a class is given may be known only when all were read
@@ -54,11 +54,13 @@ class _Reader:
         self._direct_agents(source)
 
     def _node(self, kind: type[Agent]) -> Node | None:
-        """The node of a class of the user's; None for a base (`_Base`) or one of the library."""
+        """The node of a class of the user's, or of a ready-made task; None for a base (`_Base`) and
+        for others of the library."""
         name = self._names.get(kind)
         if name is not None:
             return self.graph.nodes[name]
-        if self._sources.class_node(kind) is None or kind.__name__.startswith("_"):
+        ready = is_ready_made(kind)
+        if (not ready and self._sources.class_node(kind) is None) or kind.__name__.startswith("_"):
             return None
         name = kind.__name__
         if name in self.graph.nodes:
@@ -188,6 +190,8 @@ class _Reader:
                         self._keep(kind, target.attr, source, node.value, function)
             elif isinstance(node, ast.Call):
                 self._given_tools(self._names[kind], source, node)
+                for made in self.steps(source, node):
+                    self.edge(self._names[kind], made, "__init__")
 
     def _keep(
         self,
@@ -235,6 +239,17 @@ class _Reader:
                     found = self._sources.function(source, entry.id)
                     if found is not None:
                         _Walk(self, None, owner, {}).function(*found, entry.id)
+
+    def steps(self, source: Source, call: ast.Call) -> list[type[Agent]]:
+        """The tasks of `group.add(lambda: Name(), id=…)`, or `group.add(Name, id=…)`."""
+        if call_name(call.func) != "add" or not any(each.arg == "id" for each in call.keywords):
+            return []
+        factories = [*call.args[:1], *(e.value for e in call.keywords if e.arg == "task_factory")]
+        names: list[ast.expr] = []
+        for factory in factories:
+            names += [made.func for made in _calls(factory)] or [factory]
+        found = [self._sources.agent_class(source, name) for name in names]
+        return [kind for kind in found if kind is not None]
 
     def edge(self, owner: str, kind: type[Agent], label: str) -> None:
         """From an agent to one of a class."""
@@ -295,6 +310,8 @@ class _Walk:
                 continue
             made = reader.sources.agent_class(source, node.func)
             name = call_name(node.func)
+            for step in reader.steps(source, node):
+                reader.edge(self._owner, step, label)
             if made is not None:
                 reader.edge(self._owner, made, label)
                 reader.given(made, node, self._kind)

@@ -9,6 +9,9 @@ from typing import IO, Any
 
 from ..redaction import redact, secret_values
 
+_NARROWEST = 10
+"""Characters of a column whose words may be broken."""
+
 
 def use_utf8() -> None:
     """Reads and writes UTF-8, whatever the system's own encoding: pipes on Windows have another."""
@@ -51,12 +54,18 @@ def show_table(
         from rich.table import Table
         from rich.text import Text
 
+        console = Console(file=out, highlight=False)
+        widths = _widths(columns, rows, console.width - 3 * len(columns) - 1)
         table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        if widths is None:  # without the space around it and between its columns
+            widths = _widths(columns, rows, console.width - len(columns) + 1, fold=True)
+            table.show_edge = table.pad_edge = False
+            table.padding = 0
+        for column, width in zip(columns, widths or (), strict=True):
+            table.add_column(column, overflow="fold", width=width)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        Console(file=out, highlight=False).print(table)
+        console.print(table)
         return
     if title:
         print(title, file=out)
@@ -66,6 +75,31 @@ def show_table(
             _one_line(cell).ljust(width) for cell, width in zip(row[:-1], widths, strict=False)
         ]
         print("  ".join([*cells, _one_line(row[-1])]).rstrip(), file=out)
+
+
+def _widths(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], space: int, *, fold: bool = False
+) -> list[int] | None:
+    """How wide the columns of a table are within `space`, so that no word is broken: the widest
+    give way. None when they cannot; with `fold` the last column takes what is left.
+    """
+    from rich.cells import cell_len
+
+    cells = [[head, *(row[index] for row in rows)] for index, head in enumerate(columns)]
+    widths = [max(map(cell_len, each)) for each in cells]
+    least = [  # heads stay in one line
+        max(cell_len(head), *(cell_len(word) for cell in each for word in cell.split()), 1)
+        for head, each in zip(columns, cells, strict=True)
+    ]
+    if sum(least) > space:
+        if not fold:
+            return None
+        least[-1] = max(_NARROWEST, space - sum(least[:-1]))
+        widths = list(least)
+    while sum(widths) > space and widths != least:
+        widest = max(range(len(widths)), key=lambda index: widths[index] - least[index])
+        widths[widest] -= 1
+    return widths
 
 
 def warn(message: str) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from ..testing.simulation import Outcome, Suite
 
+_INTERRUPTED = 128 + signal.SIGINT
+"""The exit code after Ctrl-C."""
 _EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -38,9 +44,10 @@ def simulate(
     """Makes scripted calls to the agents of FILE, in virtual time, and judges them.
 
     Each scenario is run with N seeds, which vary timing, latencies and faults. Ctrl-C shows what
-    is done so far. The exit code is 1 if a call was not as expected.
+    is done so far. The exit code is 1 if a call was not as expected, and 130 after Ctrl-C.
     """
     from ..app.file import load_app
+    from ..logs import showing_errors
     from ..testing.simulation import Suite, read_scenarios
     from .environment import read_dotenv
     from .summary import write_report
@@ -51,24 +58,65 @@ def simulate(
     load_app(file)  # one that cannot be read is told before a scenario is
     suite = Suite(file, read_scenarios(scenario), range(seed, seed + seeds))
     progress = _Progress(suite)
-    stopped = False
-    try:
+
+    def conclude() -> None:
+        progress.clear()
+        _show(suite)
+        if json is not None:
+            write_report(suite.to_dict(), json)
+
+    with _CtrlC(suite, conclude) as ctrl_c, showing_errors():
         for outcome in suite.run():
             progress.tell()
             if verbose:
                 progress.clear()
                 _show_transcript(outcome)
-    except KeyboardInterrupt:
-        stopped = True
-    progress.clear()
-    _show(suite)
-    if json is not None:
-        write_report(suite.to_dict(), json)
-    if stopped:
-        print(f"stopped after {len(suite.outcomes)} of {suite.size} calls")
-        raise typer.Exit(130)
+            if ctrl_c.pressed:
+                break
+    conclude()
+    if ctrl_c.pressed:
+        print(_stopped(suite))
+        raise typer.Exit(_INTERRUPTED)
     if suite.failed:
         raise typer.Exit(1)
+
+
+def _stopped(suite: Suite) -> str:
+    return f"stopped after {len(suite.outcomes)} of {suite.size} calls"
+
+
+class _CtrlC:
+    """Lets the call that runs come to its end; the second time the process ends as it stands."""
+
+    def __init__(self, suite: Suite, conclude: Callable[[], None]) -> None:
+        self.pressed = False
+        self._suite = suite
+        self._conclude = conclude
+        self._before: Any = None
+
+    def __enter__(self) -> _CtrlC:
+        if threading.current_thread() is threading.main_thread():  # signals go there only
+            self._before = signal.signal(signal.SIGINT, self._came)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def _came(self, signum: int, frame: object) -> None:
+        if not self.pressed:
+            self.pressed = True
+            os.write(2, b"\nending with this call; Ctrl-C again stops at once\n")
+            return
+        # Raised through a loop, a KeyboardInterrupt would leave it half-way, which asyncio tells
+        # at length. Worker processes end when their input does, with this one.
+        try:
+            self._conclude()
+            print(_stopped(self._suite), flush=True)
+        except RuntimeError:
+            pass  # it was in the middle of printing
+        finally:
+            os._exit(_INTERRUPTED)
 
 
 def _show_transcript(outcome: Outcome) -> None:

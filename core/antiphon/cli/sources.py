@@ -122,13 +122,21 @@ class Sources:
         return None
 
     def agent_class(self, source: Source, node: ast.expr) -> type[Agent] | None:
-        """The subclass of `Agent` that an expression names, or None."""
+        """The subclass of `Agent` that an expression names, the user's or a ready-made task; else
+        None."""
         value = self.value(source, node)
-        own = isinstance(value, type) and issubclass(value, Agent)
-        if not own or getattr(value, "__module__", "").partition(".")[0] == "antiphon":
+        if not isinstance(value, type) or not issubclass(value, Agent):
             return None
         kind: type[Agent] = value
-        return kind
+        ours = kind.__module__.partition(".")[0] == "antiphon"
+        return None if ours and not is_ready_made(kind) else kind
+
+
+def is_ready_made(kind: type[Agent]) -> bool:
+    """Whether it is a task of the library that is done as it is, as `GetEmailTask` is."""
+    home, _, rest = kind.__module__.partition(".")
+    is_task = rest.partition(".")[0] == "tasks" and getattr(kind, "__antiphon_task__", False)
+    return home == "antiphon" and is_task and kind.__name__ != "TaskGroup"
 
 
 def _is_ours(module: ModuleType) -> bool:

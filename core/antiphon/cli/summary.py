@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import IO, Any
 
 from ..errors import TransportError
 from .output import show_table
+
+_ROUNDED = 1e-5
+"""Seconds: the times of turns are rounded, those of the history are not."""
 
 
 def handoff_chain(report: Mapping[str, Any]) -> list[str]:
@@ -42,7 +46,7 @@ def show_latencies(report: Mapping[str, Any], *, file: IO[str] | None = None) ->
             _seconds(_between(turn, "llm_request", "llm_first_token")),
             _seconds(_between(turn, "first_sentence", "tts_first_byte")),
             _seconds(turn["latency"]),
-            ("(interrupted) " if turn["interrupted"] else "") + turn["text"],
+            ("(interrupted) " if _was_cut(turn, report) else "") + turn["text"],
         )
         for turn in turns
     ]
@@ -53,6 +57,22 @@ def show_latencies(report: Mapping[str, Any], *, file: IO[str] | None = None) ->
     if waits:
         number = f"{len(waits)} turn" + ("s" if len(waits) > 1 else "")
         print(f"median latency {statistics.median(waits):.2f} s over {number}", file=file)
+
+
+def _was_cut(turn: Mapping[str, Any], report: Mapping[str, Any]) -> bool:
+    """Whether words of the answer were cut short. A turn is `interrupted` without that when a tool
+    ran on by itself, or the call ended meanwhile."""
+    first, done = turn["first_audio"], turn["done"]
+    if not turn["interrupted"] or first is None:
+        return False
+    return any(
+        item["type"] == "message"
+        and item["role"] == "assistant"
+        and item["interrupted"]
+        and item["created_at"] is not None
+        and first - _ROUNDED <= item["created_at"] <= (math.inf if done is None else done)
+        for item in report["history"]
+    )
 
 
 def write_report(report: Mapping[str, Any], path: Path) -> None:

@@ -69,6 +69,7 @@ def talk(
     """
     from ..app import App, app_for_agent
     from ..app.file import load_app
+    from ..logs import showing_errors
     from .calling import Call, run_call
     from .environment import read_dotenv
     from .first_agent import Host
@@ -98,7 +99,8 @@ def talk(
     )
     call = Call()
     try:
-        run_call(lambda: talking.prepare(call), call)
+        with showing_errors():
+            run_call(lambda: talking.prepare(call), call)
     finally:
         if call.report is not None:
             if not as_json:

@@ -104,7 +104,7 @@ class BargeIn:
         if self._c.speaking.paused:
             self._arm_resume(self._turns.last_voiced or self._loop.time())
         if self._wordless and not self._turns.in_progress:
-            self._wordless = False
+            self.turn_was_empty()
             self._c.notify(AgentFalseInterruption(resumed=False, at=self._c.now()))
 
     def key_pressed(self) -> None:
@@ -181,6 +181,7 @@ class BargeIn:
     def _interrupt(self, reason: str) -> None:
         self._resume.cancel()
         self._decide("interrupt", reason)
+        self._unanswered += self._c.interrupting.unheard_turns()
         self._c.interrupting.for_user()
 
     # Small things

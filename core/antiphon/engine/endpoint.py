@@ -49,13 +49,19 @@ class Endpoint:
     def consider(self) -> None:
         """Sets the endpoint for what has been said, if there is anything and the user is silent."""
         self._alarm.cancel()
-        turns, mode = self._turns, self.mode
-        if turns.user_speaking or mode == "manual":
+        turns = self._turns
+        if turns.user_speaking:
+            return
+        if not turns.in_progress:  # the common case, at every hand-off
+            self._c.hearing.between_utterances()
+            return
+        mode = self.mode
+        if mode == "manual":
             return
         words = self._words.final
         if turns.last_voiced is None and words:
             turns.last_voiced = self._loop.time()
-        if not turns.in_progress or turns.last_voiced is None:
+        if turns.last_voiced is None:
             self._c.hearing.between_utterances()
             return
         stt = self._c.slots.get(self._c.agent, "stt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from ..agent import Agent
@@ -10,6 +10,7 @@ from ..chat import ChatMessage
 from ..events import ReplySkipped, TurnDecision
 from ..scopes import Scope, current_scope
 from ..speech import SpeechHandle
+from .segment import SegmentState
 
 if TYPE_CHECKING:
     from ..timeline import Timeline
@@ -44,6 +45,20 @@ class Interrupting:
                     unanswered.append((reply.message, reply.timeline))
                 self.cut(handle)
         return unanswered
+
+    def unheard_turns(self) -> list[tuple[ChatMessage, Timeline | None]]:
+        """The turns of replies that wait behind what is heard, and are about to be cut with it."""
+        current = self._c.speaking.current
+        turns: list[tuple[ChatMessage, Timeline | None]] = []
+        for handle in self._handles():
+            reply = self._c.replying.active.get(handle)
+            heard = self._heard_anything(handle)
+            if current is not None and handle is current.handle:
+                heard = heard or current.state is SegmentState.PLAYING
+            if handle.allow_interruptions and not heard and reply and reply.message is not None:
+                self._c.user_turns.answering.pop(handle, None)
+                turns.append((reply.message, reply.timeline))
+        return turns
 
     @property
     def pending(self) -> bool:
@@ -138,16 +153,24 @@ class Interrupting:
         return None
 
     def _between(self, handle: SpeechHandle, scope: Scope) -> Scope | None:
-        """The tool that `handle` waits for and that itself waits, however indirectly, for
+        """The tool or hook that `handle` waits for and that itself waits, however indirectly, for
         `scope`."""
-        for call in self._c.tool_calls.running.values():
-            if call.step.handle is not handle or call.scope is None or not call.scope.is_open:
-                continue
-            for awaited in call.scope.awaited:
-                waits = scope.kind == "tool" and awaited is scope.handle
+        for waiting in self._waited_for_by(handle):
+            for awaited in waiting.awaited:
+                # Its own reply waits for a tool, and for the hook of its turn.
+                waits = scope.kind in ("tool", "on_user_turn_completed") and awaited is scope.handle
                 if waits or self._between(awaited, scope) is not None:
-                    return call.scope
+                    return waiting
         return None
+
+    def _waited_for_by(self, handle: SpeechHandle) -> Iterator[Scope]:
+        """The tools and the hook that have to end before a speech can go on."""
+        reply = self._c.replying.active.get(handle)
+        if reply is not None and reply.hook_scope is not None:
+            yield reply.hook_scope
+        for call in self._c.tool_calls.running.values():
+            if call.step.handle is handle and call.scope is not None and call.scope.is_open:
+                yield call.scope
 
     def call_back(self, callback: Callable[[SpeechHandle], object], handle: SpeechHandle) -> None:
         """Calls user code that waits for the end of a speech; what it raises is reported."""

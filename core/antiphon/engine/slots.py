@@ -76,12 +76,16 @@ class Slots:
         self.in_use: tuple[SlotName, ...] = SLOTS
         """Those that the transport leaves anything to do: only they are loaded."""
         self._filled: dict[tuple[SlotName, Any], _Filled] = {}
+        self._latest: Agent | None = None
+        self._of_latest: dict[SlotName, _Filled | None] = {}
+        """Those of the agent that was asked for last: a hand-off asks twenty times."""
         self._by_agent: WeakKeyDictionary[Agent, dict[SlotName, _Filled | None]] = (
             WeakKeyDictionary()
         )
 
     def changed(self, agent: Agent) -> None:
         """Forgets what was resolved for an agent whose slots have been changed."""
+        self._latest = None
         self._by_agent.clear()  # tasks inherit from the agent that awaits them
 
     def get(self, agent: Agent, slot: SlotName) -> Any:
@@ -165,10 +169,11 @@ class Slots:
                 self._filled[slot, value] = tuned
 
     def _resolve(self, agent: Agent, slot: SlotName) -> _Filled | None:
-        resolved = self._by_agent.get(agent)
-        if resolved is None:
-            resolved = self._by_agent[agent] = {}
-        elif slot in resolved:
+        if agent is not self._latest:
+            self._of_latest = self._by_agent.setdefault(agent, {})
+            self._latest = agent
+        resolved = self._of_latest
+        if slot in resolved:
             return resolved[slot]
         value = self._value(agent, slot)
         filled = None if value is None else self._fill(value, slot)

@@ -85,8 +85,7 @@ class Turns:
 
     @property
     def unheard(self) -> bool:
-        """No final covers the last that was voiced: after a commit by hand in mid-speech the voice
-        goes on without a new beginning."""
+        """No final covers the last that was voiced, e.g. by a voice that goes on after a commit."""
         voiced = self._c.hearing.voiced_until
         return self._c.hearing.has_stt and voiced is not None and not self._words.covers(voiced)
 
@@ -201,6 +200,7 @@ class Turns:
     def _on_partial(self, event: Partial) -> None:
         if not self._words.on_partial(event):
             return
+        self._words_follow()
         self._c.speculating.words_came(self._words.text)
         if not self._c.hearing.has_vad:
             self._c.states.user_speaks(True)
@@ -227,6 +227,7 @@ class Turns:
             self.last_voiced = covered_until if covered_until is not None else self._loop.time()
             self._c.states.user_speaks(False)
         if event.text.strip():
+            self._words_follow()
             self.limits.words_came()
             self.barge_in.words_came(final=True)
         self.barge_in.finalised()
@@ -237,8 +238,21 @@ class Turns:
             if self.voice is Voice.SPEAKING or self._endpoint.mode == "stt":
                 self._endpoint.speculate()
 
+    def _words_follow(self) -> None:
+        """Words of a voice that goes on after a commit by hand: the user speaks on."""
+        if self._goes_on and not self.committing:
+            self._goes_on = False
+            self.voice = Voice.SPEAKING
+            self.began = self._loop.time()
+            self._endpoint.forget()
+            self._deadline.cancel()
+            self._c.states.user_speaks(True)
+            self.barge_in.speech_began(self.began)
+
     def _on_end_of_turn(self) -> None:
         self._words.turn_announced()
+        if not self._c.hearing.has_vad:
+            self._c.states.user_speaks(False)
         if self.last_voiced is None:
             self.last_voiced = self._c.hearing.voiced_until or self._loop.time()
         self._commit("the stt says that the turn has ended")
@@ -375,11 +389,7 @@ class Turns:
 
     # Small things
 
-    def _decide(
-        self,
-        decision: Literal["wait", "commit", "pause", "resume", "interrupt", "ignore", "hold"],
-        reason: str,
-    ) -> None:
+    def _decide(self, decision: Literal["commit", "hold"], reason: str) -> None:
         self._c.notify(TurnDecision(decision=decision, reason=reason, at=self._c.now()))
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ToolError
@@ -31,6 +32,7 @@ _CONFIRM = (
     "only when the caller has said so. When they correct it, call `{update}` with the whole of it "
     "again.\n"
 )
+_NEXT = "it is not confirmed: read it back, ask whether it is right, and wait for the answer"
 _END = (
     "- When the caller does not want to give it, call `{decline}`.\n"
     "- When they ask something else, answer in one short sentence, then come back to it.\n"
@@ -113,15 +115,13 @@ class CollectTask(AgentTask[T]):
 
     def note(self, ctx: RunContext[Any], value: T, shown: str) -> str | None:
         """Takes a value that has been checked: completes the task with it, or has the caller asked
-        whether it is right. To be returned by the tool; `shown` is the value for the model."""
+        whether it is right. To be returned by the tool; `shown` is the value for the model, which
+        gets it as `noted` of a JSON object; `next` there says what it is to do."""
         if not self._require_confirmation:
             self.complete(value)
             return None
         self.hold(value, ctx.speech_handle)
-        return (
-            f"noted: {shown}. Not confirmed yet: read it back and ask whether it is right, then "
-            f"wait for the answer"
-        )
+        return json.dumps({"noted": shown, "next": _NEXT}, ensure_ascii=False)
 
     def hold(self, value: T, asking: SpeechHandle) -> None:
         """Takes a checked value that did not come by the tool; `asking` is the reply in which the

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .judging import Verdict as Verdict
     from .judging import judge as judge
     from .mocking import mock_tools as mock_tools
+    from .replacing import replace_slots as replace_slots
     from .run_events import AgentHandoffEvent as AgentHandoffEvent
     from .run_events import ChatMessageEvent as ChatMessageEvent
     from .run_events import FunctionCallEvent as FunctionCallEvent
@@ -81,6 +82,7 @@ _HOMES = {
         "judge",
     ),
     "antiphon.testing.mocking": ("mock_tools",),
+    "antiphon.testing.replacing": ("replace_slots",),
     "antiphon.testing.run_events": (
         "AgentHandoffEvent",
         "ChatMessageEvent",

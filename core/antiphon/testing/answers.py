@@ -5,6 +5,10 @@ from __future__ import annotations
 from .hearing import AgentEar, Stretch
 from .microphone import Microphone
 
+_FOREIGN = 0.3
+"""Seconds of speech without the beginning of a word from which on it is no scripted voice: the mark
+of a word is in its first samples."""
+
 
 class Answers:
     """Tells the answer to the caller's last words from what the agent had begun before.
@@ -37,6 +41,22 @@ class Answers:
         words = self._words()
         self._returned = now
         return words
+
+    def foreign(self, sample_rate: int) -> str | None:
+        """Says that a voice has answered whose words cannot be understood; None if none has."""
+        found = self._found()
+        understood = {stretch.segment for stretch in found if stretch.understood}
+        samples = sum(
+            stretch.end - stretch.start for stretch in found if stretch.segment not in understood
+        )
+        if samples < _FOREIGN * sample_rate:
+            return None
+        return (
+            f"the caller heard the agent speak for {samples / sample_rate:.1f} s and understood no "
+            "word of it: only what a ScriptedTTS says can be understood here; give the agent a "
+            "ScriptedTTS (in place of a tts that it names itself: `with "
+            "antiphon.testing.replace_slots(tts=ScriptedTTS()):`), or look at session.history"
+        )
 
     def missing(self, silence: float, limit: float, begin: float) -> str:
         """Says what has not come about within `limit` seconds from the instant `begin` on."""

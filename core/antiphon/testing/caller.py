@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,6 +84,7 @@ class Caller(Transport):
         self._answers = Answers(self._microphone, self._ear)
         self._last_told: Played | None = None
         self._paused = False
+        self._warned = False
         self._pushes = 0
         self.keys_heard = ""
         """The keys that the agent has pressed at this end, by `session.send_dtmf`."""
@@ -237,6 +239,9 @@ class Caller(Transport):
 
         Raises `TimeoutError` when it has not come to that within `limit` seconds, counted from now
         or from the end of the caller's last words, whichever is later.
+
+        Only a `ScriptedTTS` speaks so that its words can be heard here. Where another voice (or a
+        recording) answers, its words are missing, and a `UserWarning` says so, once in a call.
         """
         self._connected()
         loop = asyncio.get_running_loop()
@@ -257,6 +262,10 @@ class Caller(Transport):
             if now >= begin + limit:
                 raise TimeoutError(self._answers.missing(silence, limit, begin))
             await self._change(begin + limit if due is None else min(due, begin + limit))
+        foreign = None if self._warned else self._answers.foreign(self._rate)
+        if foreign is not None:
+            self._warned = True
+            warnings.warn(foreign, UserWarning, stacklevel=2)
         return self._answers.take(self._now())
 
     async def _change(self, until: float) -> None:

@@ -21,6 +21,8 @@ class Stretch:
     end: int
     words: list[HeardWord] = field(default_factory=list)
     """Those that were heard to their ends in it."""
+    understood: bool = False
+    """Whether any word was heard in it, or the beginning of one."""
 
 
 @dataclass(slots=True)
@@ -95,6 +97,8 @@ class AgentEar:
             self.stretches.append(last)
             self._began.setdefault(segment, begin)
         last.end = until
+        if listener.words or listener.cut or listener.partial is not None:
+            last.understood = True
         if listener.words:
             last.words += listener.words
             listener.words = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Generator
 
 import pytest
 
@@ -17,12 +18,37 @@ _MARKERS = (
     "real_time: run this async test on an ordinary event loop",
 )
 
+_NOT_RUN = (
+    "async def functions are not natively supported",
+    "async def function and no async plugin installed",
+)
+"""How pytest's own message begins for an async test that no plugin has run: a failure since 8.4, a
+skip before."""
+_UNMARKED = (
+    "{name!r} is an async test without a marker, so nothing has run it; mark it "
+    "@pytest.mark.virtual_time (a conversation with scripted models) or @pytest.mark.real_time, "
+    "or all of a file: pytestmark = pytest.mark.virtual_time"
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     # What a test shows of the log is for who wrote it: there, errors keep their messages.
     os.environ.setdefault("ANTIPHON_LOG_CONTENT", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Names the markers where nothing has run an async test."""
+    try:
+        return (yield)
+    except (pytest.fail.Exception, pytest.skip.Exception) as error:
+        if not isinstance(item, pytest.Function) or not inspect.iscoroutinefunction(item.obj):
+            raise
+        if not str(error).startswith(_NOT_RUN):
+            raise
+    pytest.fail(_UNMARKED.format(name=item.name), pytrace=False)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -64,9 +64,14 @@ def _codes(path: Path) -> Iterator[tuple[str, int]]:
             yield words[1].lower(), priority
 
 
+def _is_longer(name: str) -> bool:
+    """False for f3 or m1: they come first where only some are shown, and are the usual ones."""
+    return not (len(name) == 2 and name[1].isdigit())
+
+
 def _near(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.5)
     if not near:
-        return f"; it has: {listed(known)}"
+        return f"; it has: {listed(known, key=_is_longer)}"
     *others, last = map(repr, near)
     return f"; did you mean {', '.join(others)} or {last}?" if others else f"; did you mean {last}?"

@@ -26,6 +26,7 @@ from antiphon.tools import Tool
 
 from .dialogue import Dialogue
 from .dialogue_file import DialogueFile, read_file, read_text
+from .purpose import purpose_in
 from .reading import Reading
 from .replying import Replying
 from .tool_forms import with_tools
@@ -98,8 +99,8 @@ class RulesLLM(LLM):
         if not self._named:
             self._named = True
             self._log.info("llm='rules': scripted rules, not a language model")
-        script = self._script_for(tools, settings)
         items = list(chat_ctx.items)
+        script = self._script_for(tools, settings, purpose_in(items))
         reply = Replying(
             script,
             Reading(script, items),
@@ -114,7 +115,9 @@ class RulesLLM(LLM):
         yield Usage(requests=1)
         yield Finish("tool_calls" if reply.calls else "stop")
 
-    def _script_for(self, tools: Sequence[Tool], settings: Mapping[str, Any] | None) -> Script:
+    def _script_for(
+        self, tools: Sequence[Tool], settings: Mapping[str, Any] | None, purpose: str | None
+    ) -> Script:
         """The script of this call: of another section if it asks for one, with forms for the tools
         if the dialogue wants them."""
         assert self._script is not None
@@ -134,13 +137,14 @@ class RulesLLM(LLM):
             return script
         key = (
             section,
+            purpose,
             tuple((tool.name, tool.description, json.dumps(tool.parameters)) for tool in tools),
         )
         found = self._scripts.get(key)
         if found is None:
             if len(self._scripts) >= _KEPT_SCRIPTS:
                 self._scripts.clear()
-            found = self._scripts[key] = Script(with_tools(script.dialogue, tools))
+            found = self._scripts[key] = Script(*with_tools(script.dialogue, tools, purpose))
         return found
 
     def _warn(self, sentence: str) -> None:

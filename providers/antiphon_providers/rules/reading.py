@@ -12,13 +12,12 @@ from antiphon.chat import AgentHandoff, ChatItem, ChatMessage, FunctionCall, Fun
 from .captures import Value
 from .dialogue import Call, Form, Question, Rule
 from .patterns import Match
+from .purpose import INSTRUCTIONS_ID
 from .templates import spoken
 from .understanding import Meaning, Script, Situation
 
 _STILL_RUNNING = "still running"
 """What core shows as the output of a call that has not ended."""
-_INSTRUCTIONS_ID = "instructions"
-"""The id that core gives to the message with an agent's instructions."""
 _NEVER = -2
 _AT_THE_START = -1
 
@@ -39,6 +38,11 @@ class FormState:
     def missing(self) -> list[Question]:
         """The questions that are open."""
         return [each for each in self.form.questions if each.name not in self.answers]
+
+    @property
+    def open(self) -> Question:
+        """The first question that is open; the first of all when none is."""
+        return (self.missing or self.form.questions)[0]
 
     @property
     def values(self) -> dict[str, Value]:
@@ -75,6 +79,9 @@ class Reading:
         """Whether no other agent spoke before this one."""
         self.last_said: str | None = None
         """The agent's last words, the unheard ones included."""
+        self._put: str | None = None  # what the agent's code has said, until the next call
+        self._noted = False  # whether a collected value waits for the caller's yes
+        self._to_tasks: set[int] = set()  # what was said to the tasks of this agent's tools
         self._last: Meaning | None = None  # the last turn that was understood
         self._latest: Meaning | None = None  # the last turn
         self._heard: list[str] = []
@@ -97,18 +104,19 @@ class Reading:
         me = handoffs[-1].new_agent_id if handoffs else None
         self._mine = me is None
         entered: Counter[str] = Counter()
+        self._to_tasks = _said_to_tasks(items)
         for index, item in enumerate(items):
             if isinstance(item, ChatMessage):
                 if item.role in ("user", "assistant"):
                     self._message(index, item)
-                elif item.id != _INSTRUCTIONS_ID and (index or len(items) == 1):
+                elif item.id != INSTRUCTIONS_ID and (index or len(items) == 1):
                     # The first message is the agent's own instructions, unless it is all there is.
                     self.instructions = item.text_content
             elif isinstance(item, FunctionCall):
                 self._close_turn()
                 self._calls[item.call_id] = item
                 self._called[item.name] = index
-                self._acted = True
+                self._acted, self._noted, self._put = True, False, None
                 self.instructions = None
                 self.unsaid = []
                 if item.step_id is not None:
@@ -119,10 +127,15 @@ class Reading:
                 self.outputs, self.unsaid, self._heard = [], [], []
                 self.instructions = None
                 self.entering, self._acted = True, False
+                self._noted, self._put = False, None
                 self._mine, self._entered = item.new_agent_id == me, index
                 self.first = item.old_agent_id is None
                 self.entries = entered[item.new_agent_id]
                 entered[item.new_agent_id] += 1
+        collector = self._script.collector
+        if collector is not None and collector.asks and self._group:
+            if self._group[-1][0] < self._entered:
+                self._group = []  # said to another agent, which has called this one for it
         if self._group:
             self.turn_text = self._group[-1][1]
             self.turn = self._understand_group()
@@ -145,6 +158,8 @@ class Reading:
     def _message(self, index: int, item: ChatMessage) -> None:
         text = item.text_content
         if item.role == "user":
+            if index in self._to_tasks:
+                return
             self._group.append((index, text))
             self.unsaid += self.outputs
             self.outputs = []
@@ -156,6 +171,8 @@ class Reading:
             self.entering, self._acted = False, True
             self.instructions = None
             self.last_said = item.generated_text or text
+            if item.step_id is None:
+                self._put = self.last_said
             self._heard.append(self.last_said)
 
     def _output(self, item: FunctionCallOutput) -> None:
@@ -163,8 +180,12 @@ class Reading:
         if item.output == _STILL_RUNNING and not item.is_error:
             return
         self.outputs.append((call, item))
+        name = call.name if call else item.name
+        collector = self._script.collector
+        if collector is not None and collector.confirm is not None and name == collector.tool:
+            self._noted = not item.is_error
         if item.is_error:
-            self._withdraw(call.name if call else item.name, item.output)
+            self._withdraw(name, item.output)
 
     def _withdraw(self, tool: str, error: str) -> None:
         """Takes back the answers that a tool refused, so that they are asked for again."""
@@ -175,7 +196,8 @@ class Reading:
             refused = [each for each in questions if _names(each.calls, tool)]
             if _names(state.form.calls, tool):
                 # Of several answers only those that the error speaks of: the rest may be right.
-                mentioned = [each for each in questions if each.name in error]
+                told = error.replace(" ", "_")  # "the last name" is "last_name"
+                mentioned = [each for each in questions if each.name in told]
                 refused += questions if len(questions) == 1 else mentioned
             for question in refused:
                 state.answers.pop(question.name, None)
@@ -234,7 +256,7 @@ class Reading:
             values: Mapping[str, Any] = {**self.values, **match.values}
             return holds(rule, lambda path: values.get(path[0]) if len(path) == 1 else None)
 
-        return Situation(asked=self._asked(), last=self._last, applies=applies)
+        return Situation(self._asked(), self._last, applies, self._noted)
 
     def _asked(self) -> tuple[Form, Question] | None:
         """The question that is open: the one last asked for in words, else the next of the form.
@@ -252,6 +274,10 @@ class Reading:
                 return candidates[0]
         if active is not None and self._acted and self._mine:
             return active.form, active.missing[0]
+        collector = self._script.collector
+        if collector is not None and self._mine and self._put is not None:
+            if collector.asked_in(self._put, first=self.first):
+                return collector.form, self.forms[collector.form.name].open
         return None
 
     def _absorb(self, meaning: Meaning, index: int, *, starts: bool) -> None:
@@ -322,6 +348,21 @@ class Reading:
 
 def _names(calls: Iterable[Call], tool: str) -> bool:
     return any(call.tool == tool for call in calls)
+
+
+def _said_to_tasks(items: Sequence[ChatItem]) -> set[int]:
+    """The indices of what users said between a call and its output: to the task that it awaited.
+
+    The output of any other call stands right behind it.
+    """
+    called: dict[str, int] = {}
+    said: set[int] = set()
+    for index, item in enumerate(items):
+        if isinstance(item, FunctionCall):
+            called[item.call_id] = index
+        elif isinstance(item, FunctionCallOutput) and item.call_id in called:
+            said.update(range(called.pop(item.call_id), index))
+    return said
 
 
 def holds(rule: Rule, lookup: Any) -> bool:

@@ -14,6 +14,7 @@ from antiphon.tools import Tool
 
 from .arguments import Unfit, arguments_of
 from .captures import Value
+from .collector import READ_BACK, for_callers
 from .dialogue import Call, Question, Rule
 from .reading import FormState, Reading, holds
 from .small_talk import QUIET, SITUATIONS, SMALL_TALK
@@ -66,6 +67,9 @@ class Replying:
     ) -> None:
         self._script = script
         self._reading = reading
+        self._collector = collector = script.collector
+        # An agent that is there for one thing asks for it, and offers nothing.
+        self._offers = [] if collector and collector.asks else list(tools)[:_MOST_OFFERS]
         self._offered = list(tools)
         self._tools = {tool.name: tool for tool in tools}
         self._must_call = False
@@ -127,7 +131,8 @@ class Replying:
         if rule is not None:
             self._follow(rule, self._reading.entries, last_stays=True)
         elif self._reading.active is not None:
-            self._say(_HELLO, 0)  # a question follows
+            if self._reading.first or not (self._collector and self._collector.asks):
+                self._say(_HELLO, 0)  # a question follows
         elif self._script.dialogue.from_tools:
             self._say(_HONEST if self._reading.first else _OFFERING, 0)
         else:
@@ -139,18 +144,23 @@ class Replying:
         lookup = _output_lookup(self._lookup, pair)
         rules = [each for each in self._script.dialogue.rules if each.after == tool]
         count = len(self._reply.parts)
+        collecting = self._collector is not None and tool == self._collector.tool
         if output.is_error:
             for rule in rules:
                 if rule.errors:
                     self._say(rule.errors, 0, lookup)
                     return
+            if collecting:
+                lookup = _overlaid({"error": for_callers(output.output)}, lookup)
             self._say_kind("error", lookup)
             return
         for rule in rules:
             if (rule.says or rule.calls) and holds(rule, lookup):
                 self._follow(rule, count, lookup)
                 return
-        if not self._asked_by_form(tool):
+        if collecting and READ_BACK.render(lookup) is not None:
+            self._say((READ_BACK,), 0, lookup)
+        elif not self._asked_by_form(tool):
             self._reply.parts.append(_sentence(spoken(_parsed(output.output))))
 
     def _asked_by_form(self, tool: str) -> bool:
@@ -327,7 +337,7 @@ class Replying:
             examples = [f'"{example}"' for example in self._script.dialogue.examples[:3]]
             return joined(examples, "or") or None
         if head == "offers" and not rest:
-            offers = [offer(tool) for tool in self._offered[:_MOST_OFFERS]]
+            offers = [offer(tool) for tool in self._offers]
             return joined(offers, "or") or None
         return None if rest else self._reading.values.get(head)
 

@@ -13,7 +13,9 @@ from antiphon.tools import Tool
 from .arguments import Unfit, arguments_of, variants
 from .captures import Value
 from .checks import AFTER_A_TOOL, ANYWHERE
+from .collector import Collector
 from .dialogue import Call, Dialogue, Form, Question
+from .purpose import question_for
 from .templates import Lookup, joined, spoken
 from .understanding import keyword_weight, volunteered
 from .words import normalise, utterance
@@ -30,12 +32,68 @@ _NOT_OFFERS = frozenset(
     "a an called call invoked must never note only returns should the this to use used when".split()
 )
 _MAX_WORDS = 8
+_EXAMPLE = re.compile(r"[\s,;:(]+(?:e\.\s?g\.|i\.\s?e\.|for example\b|such as\b)", re.IGNORECASE)
+# Not after "Dr.", "No." and the like, nor after a single letter.
+_END = re.compile(r"(?<!\b[A-Za-z]\.)(?<!\b(?:Dr|Mr|Ms|No|St)\.)(?<!\bMrs\.)(?<=[.!?])\s|\n\n")
 
 
-def with_tools(dialogue: Dialogue, tools: Sequence[Tool]) -> Dialogue:
-    """The dialogue with a form for every tool whose arguments can be asked for."""
-    forms = [form for tool in tools if (form := form_of(tool)) is not None]
-    return replace(dialogue, forms=(*dialogue.forms, *forms))
+def with_tools(
+    dialogue: Dialogue, tools: Sequence[Tool], purpose: str | None = None
+) -> tuple[Dialogue, Collector | None]:
+    """The dialogue with a form for every tool whose arguments can be asked for; and its collector,
+    if exactly one of the tools takes values. `purpose`: what the agent is to ask for."""
+    forms = {tool.name: form for tool in tools if (form := form_of(tool)) is not None}
+    takers = [tool for tool in tools if _takes_values(tool)]
+    collector = None
+    if len(takers) == 1 and takers[0].name in forms:
+        collector = _collector(takers[0], forms, purpose, enters=_enters(dialogue))
+        forms[takers[0].name] = collector.form
+        for form in filter(None, (collector.confirm, collector.decline)):
+            forms[form.calls[0].tool] = form
+    return replace(dialogue, forms=(*dialogue.forms, *forms.values())), collector
+
+
+def _takes_values(tool: Tool) -> bool:
+    """Whether it has parameters that must be given, all of them plain values."""
+    properties = tool.parameters.get("properties") or {}
+    required = [properties.get(each) or {} for each in tool.parameters.get("required") or ()]
+    plain = [kind for each in required for kind in variants(each, tool.parameters)]
+    return bool(required) and not any(each.get("type") in ("array", "object") for each in plain)
+
+
+def _enters(dialogue: Dialogue) -> bool:
+    """Whether the dialogue itself has what the agent does when it enters."""
+    return "enter" in (
+        *(rule.on for rule in dialogue.rules),
+        *(form.on for form in dialogue.forms),
+    )
+
+
+def _collector(
+    tool: Tool, forms: Mapping[str, Form], purpose: str | None, *, enters: bool
+) -> Collector:
+    form = forms[tool.name]
+    questions = list(form.questions)
+    if purpose is not None:
+        if len(questions) == 1 and not questions[0].choices:
+            questions[0] = replace(questions[0], ask=_escaped(question_for(purpose)))
+        form = replace(form, questions=tuple(questions), on=None if enters else "enter")
+    noun = tool.name.partition("_")[2]
+    told = [_plain(each) for each in (purpose or "", *(each.name for each in questions))]
+    topic = {word for words in told for word in words} | {word for word, _ in form.keywords}
+    return Collector(
+        form,
+        _unasked(forms.get(f"confirm_{noun}")),
+        _unasked(forms.get(f"decline_{noun}")),
+        frozenset(topic - _COMMON),
+    )
+
+
+def _unasked(form: Form | None) -> Form | None:
+    """The form of a tool that the caller does not name: what they answer begins it."""
+    if form is None or form.questions:
+        return None
+    return replace(form, keywords=((form.name, 1),))
 
 
 def form_of(tool: Tool) -> Form | None:
@@ -154,7 +212,8 @@ def _question(name: str, schema: Mapping[str, Any], root: Mapping[str, Any]) -> 
 
 def _phrase(description: str) -> str:
     """The description of a parameter as what stands after "What is"; "" when it does not fit."""
-    first = re.split(r"[.;:(\n]", description.strip(), maxsplit=1)[0].strip()
+    plain = _EXAMPLE.split(description.strip(), maxsplit=1)[0]
+    first = re.split(r"(?<!\b[A-Za-z])\.(?=\s|$)|[;:(\n]", plain, maxsplit=1)[0].strip()
     words = first.split()
     if not words or len(words) > _MAX_WORDS or "?" in first:
         return ""
@@ -171,7 +230,8 @@ def _phrase(description: str) -> str:
 
 
 def _first_sentence(tool: Tool) -> str:
-    return re.split(r"(?<=[.!?])\s|\n\n", tool.description.strip(), maxsplit=1)[0].rstrip(".!? ")
+    plain = re.split(_END, tool.description.strip(), maxsplit=1)[0]
+    return _EXAMPLE.split(plain, maxsplit=1)[0].rstrip(".!? ")
 
 
 def _plain(name: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from .captures import CaptureType, Value
+from .collector import Collector
 from .dialogue import Dialogue, Form, Question, Rule
 from .patterns import Match, Pattern, Regex
 from .small_talk import SMALL_TALK
@@ -58,6 +59,8 @@ class Situation:
     """The user turn before that was understood."""
     applies: Callable[[Rule, Match], bool] = lambda rule, match: True
     """Whether the conditions of a rule hold."""
+    noted: bool = False
+    """Whether a value that was collected waits for the caller's yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,9 @@ class Scan:
 class Script:
     """A dialogue, ready to be held against words. What was found in a text is remembered."""
 
-    def __init__(self, dialogue: Dialogue) -> None:
+    def __init__(self, dialogue: Dialogue, collector: Collector | None = None) -> None:
         self.dialogue = dialogue
+        self.collector = collector
         self._numbers = {id(rule): number for number, rule in enumerate(dialogue.rules)}
         self._scans: dict[str, tuple[Scan, Scan | None]] = {}
         self._asked: dict[str, tuple[tuple[Form, Question], ...]] = {}
@@ -88,6 +92,9 @@ class Script:
         scan, after = self._scan(text)
         if not scan.said:
             return Meaning("empty")
+        collected = self._collected(scan, after, text, situation)
+        if collected is not None:
+            return collected if after is None else replace(collected, corrected=True)
         if after is not None:
             meaning = _meaning(after, situation, corrected=True)
             if meaning is not None:
@@ -99,6 +106,33 @@ class Script:
                 return Meaning(scan.within or "fallback")
             meaning = Meaning("form", started=(form,), answers=volunteered(form, scan.said))
         return meaning if after is None else replace(meaning, corrected=True)
+
+    def _collected(
+        self, scan: Scan, after: Scan | None, text: str, situation: Situation
+    ) -> Meaning | None:
+        """What the words mean to an agent that collects a value; None: what they mean to any."""
+        collector, asked = self.collector, situation.asked
+        if collector is None or any(situation.applies(*each) for each in scan.rules):
+            return None
+        if not situation.noted and (asked is None or asked[0] is not collector.form):
+            return None
+        found = collector.act(scan.said, noted=situation.noted)
+        if after is not None and (found is None or found[0] != "decline"):
+            scan, found = after, collector.act(after.said, noted=situation.noted)
+        act, said = found or (None, scan.said)
+        form = {"confirm": collector.confirm, "decline": collector.decline}.get(act or "")
+        if form is not None or act == "again":
+            return Meaning("form", started=(form or collector.form,))
+        if scan.whole:
+            return Meaning(scan.whole)
+        other = self._by_keywords(scan.said)
+        if other is not None and other is not collector.form:
+            return Meaning("form", started=(other,))
+        question = asked[1] if asked is not None else collector.form.questions[0]
+        if question.kind.name == "text" and text.rstrip().endswith("?"):
+            return Meaning(scan.within or "fallback")
+        answer = _bare(collector.form, question, said) if act == "value" else None
+        return None if answer is None else Meaning("answer", answers=(answer,))
 
     def asked_in(self, text: str) -> tuple[tuple[Form, Question], ...]:
         """The questions that the agent's words ask last: several if forms ask in the same words."""

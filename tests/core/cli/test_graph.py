@@ -180,6 +180,56 @@ def test_dead_ends_and_agents_that_nobody_can_reach_are_named(write, run, make_r
     assert result.stdout.endswith("    class agent2,agent3,agent4 problem\n")
 
 
+READY_MADE = (
+    HEAD
+    + '''
+from antiphon import GetDOBTask, GetEmailTask, GetNameTask, TaskGroup
+from antiphon.tasks import ConfirmTask, GetPhoneNumberTask
+
+class Age(AgentTask[int]):
+    async def on_enter(self):
+        self.complete(3)
+
+class Details(TaskGroup):
+    def __init__(self):
+        super().__init__()
+        self.add(GetPhoneNumberTask, id="phone", description="asks for the number")
+
+class Desk(Agent):
+    async def on_enter(self):
+        group = TaskGroup()
+        group.add(lambda: GetNameTask(), id="name", description="asks for the name")
+        group.add(task_factory=GetDOBTask, id="born", description="asks for the birthday")
+        group.add(Age, id="age", description="asks for the age")
+        await group
+
+    @function_tool
+    async def mail(self) -> str:
+        """Writes."""
+        await Details()
+        return (await GetEmailTask()).email_address
+
+async def main():
+    await AgentSession().start(Desk())
+'''
+)
+
+
+def test_ready_made_tasks_and_the_steps_of_groups_are_drawn(graph):
+    found = graph(ready=READY_MADE)
+    assert edges(found) == {
+        "start -> Desk",
+        "Desk ~on_enter> GetNameTask",
+        "Desk ~on_enter> GetDOBTask",
+        "Desk ~on_enter> Age",
+        "Desk ~mail> Details",
+        "Desk ~mail> GetEmailTask",
+        "Details ~__init__> GetPhoneNumberTask",
+    }
+    assert "ConfirmTask" not in found.nodes  # imported only
+    assert found.problems() == []
+
+
 def test_an_agent_alone_is_no_dead_end(graph):
     found = graph(alone=HEAD + "class Desk(Agent): ...\n")
     assert edges(found) == {"start -> Desk"}
@@ -362,3 +412,4 @@ def test_no_agent_is_made_and_no_provider_asked(write, run, make_registry):
     )
     result = run(make_registry(), "check", "--graph", write(unmade=source))
     assert result.stderr == "dead end: Desk hands over to nobody and does not end the call\n"
+    assert result.exit_code == 0  # named, and no failure: the caller can hang up

@@ -222,6 +222,16 @@ def test_a_path_that_cannot_be_migrated(run, program, tmp_path, path, message):
     assert (result.exit_code, result.stderr) == (1, f"{message}\n")
 
 
+def test_a_file_that_is_too_long_is_told(run, program):
+    program.write_text(BEFORE + "# x\n" * 1_250_000, encoding="utf-8")
+    result = run(REGISTRY, "migrate", "desk.py")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        1,
+        "",
+        "'desk.py' is longer than 5 MB; split it, or rewrite what generates it\n",
+    )
+
+
 def test_without_libcst_it_says_how_to_get_it(run, program, monkeypatch):
     monkeypatch.setitem(sys.modules, "libcst", None)
     result = run(REGISTRY, "migrate", "desk.py")

@@ -218,3 +218,93 @@ def test_ctrl_c_prints_what_is_done_so_far(write, tmp_path):
     last = text.splitlines()[-1]
     assert last.startswith("stopped after ")
     assert last.endswith(" of 100000 calls")
+    assert errors == "\nending with this call; Ctrl-C again stops at once\n"
+
+
+ENDLESS = """
+from antiphon import Agent
+
+class Desk(Agent):
+    async def on_enter(self):
+        if CALLS.read_text(encoding="utf-8") == "...":
+            print("now it hangs", flush=True)
+            while True:
+                pass
+        CALLS.write_text(CALLS.read_text(encoding="utf-8") + ".", encoding="utf-8")
+        self.session.say("We are open until six.")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_a_second_ctrl_c_does_not_wait_for_the_call_that_runs(write, tmp_path):
+    write("hours.toml", HOURS)
+    calls, out = tmp_path / "calls.txt", tmp_path / "out.txt"
+    calls.write_text("", encoding="utf-8")
+    write("endless.py", f"import pathlib\nCALLS = pathlib.Path({str(calls)!r})\n{ENDLESS}")
+    command = ["simulate", "endless.py", "hours.toml", "--seeds", "9", "--json", "all.json"]
+    with out.open("w", encoding="utf-8") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "antiphon", *command],
+            cwd=tmp_path,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "80"},
+            text=True,
+        )
+        try:
+            deadline = time.monotonic() + 15
+            while "now it hangs" not in out.read_text(encoding="utf-8"):
+                assert time.monotonic() < deadline, "the call did not come that hangs"
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            assert [process.stderr.readline() for _ in range(2)] == [
+                "\n",
+                "ending with this call; Ctrl-C again stops at once\n",
+            ]
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=15)
+        finally:
+            process.kill()
+    assert (process.returncode, errors) == (130, "")
+    assert out.read_text(encoding="utf-8").splitlines()[-1] == "stopped after 3 of 9 calls"
+    written = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert written["runs"] == 3
+
+
+PREWARMED = """
+from antiphon import AgentSession, App
+
+class Later(Agent):
+    def __init__(self):
+        super().__init__(tts="no-such-provider/voice")
+
+app = App(prewarm=[Later])
+
+@app.session
+async def answer(ctx):
+    await AgentSession(llm="rules", tts="no-such-provider").start(agent=Desk(), room=ctx.room)
+"""
+
+
+def test_what_the_scenario_replaces_is_not_prewarmed(antiphon, write):
+    write("hours.toml", HOURS)
+    write("prewarmed.py", DESK + PREWARMED)
+    done = antiphon("simulate", "prewarmed.py", "hours.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("\n1 of 1 calls passed\n")
+
+
+def test_a_typed_conversation_prewarms_what_it_uses_only(antiphon, write):
+    write("prewarmed.py", DESK + PREWARMED)
+    done = antiphon("talk", "--text", "prewarmed.py", input="hello\n")
+    assert done.returncode == 0, done.stderr
+    assert "Good morning." in done.stdout
+
+
+def test_what_the_scenario_leaves_to_the_file_is_prewarmed(antiphon, write):
+    write("hours.toml", '[slots]\ntts = "file"\n' + HOURS)
+    write("prewarmed.py", DESK + PREWARMED)
+    done = antiphon("simulate", "prewarmed.py", "hours.toml")
+    assert done.returncode == 1
+    assert "no provider named 'no-such-provider' is installed" in done.stdout

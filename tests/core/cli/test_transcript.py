@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 
@@ -19,6 +20,7 @@ from antiphon import (
 )
 from antiphon.app.report import make_report
 from antiphon.chat import AgentHandoff
+from antiphon.cli.output import show_table
 from antiphon.cli.summary import handoff_chain, show_summary, write_report
 from antiphon.cli.transcript import Transcript
 from antiphon.errors import ProviderConnectionError
@@ -235,6 +237,49 @@ async def test_a_whole_session_in_every_style_and_its_summary():
     terminal = _Terminal()
     show_summary(report, file=terminal)
     assert "the caller said" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ({"created_at": 4.0000001, "interrupted": True}, "(interrupted) goodbye"),
+        ({"created_at": 4.0, "interrupted": False}, "goodbye"),
+        ({"created_at": 3.0, "interrupted": True}, "goodbye"),
+        (None, "goodbye"),
+    ],
+)
+def test_a_turn_is_shown_as_interrupted_only_when_words_were_cut(message, shown):
+    times = dict.fromkeys(("endpoint_wait", "llm_request", "llm_first_token", "first_sentence"))
+    turn = times | {
+        "turn": 1,
+        "agent_id": "desk",
+        "tts_first_byte": None,
+        "latency": None,
+        "first_audio": 4.0,
+        "done": 5.0,
+        "interrupted": True,
+        "text": "goodbye",
+    }
+    out = io.StringIO()
+    words = {"type": "message", "role": "assistant", "text": "Good"}
+    history = [] if message is None else [words | message]
+    show_summary({"turns": [turn], "history": history, "usage": {}}, file=out)
+    assert out.getvalue().splitlines()[-1].endswith(f"  -  {shown}")
+
+
+def test_a_table_breaks_no_word_on_a_narrow_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    columns = ("scenario", "slots", "version", "distribution", "state", "what to do")
+    rows = [("bill", "stt, llm, tts, vad, turn_detector", "0.1.0", "antiphon", "ready", "")]
+    for more in ("", "provider 'acme' needs acme-sdk-for-everyone (+1 recovered)"):
+        out = _Terminal()
+        show_table(
+            columns, [*rows, ("pocketsphinx", "stt", "0", "-", "needs extra", more)], file=out
+        )
+        plain = re.sub("\x1b\\[[0-9;]*m", "", out.getvalue())
+        assert max(len(line.rstrip()) for line in plain.splitlines()) <= 80
+        shown = plain.split()
+        assert {"turn_detector", "pocketsphinx", "distribution", *more.split()} <= set(shown)
 
 
 def test_a_report_is_written_whole_or_an_error_says_why(tmp_path):

@@ -489,8 +489,8 @@ def test_what_is_left_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "import livekit.rtc\nroom = livekit.rtc.Room()\n",
-        "from livekit import api, rtc\nx = rtc.Room(), api.AccessToken()\n",
+        "from livekit import rtc\ndef f(track: rtc.Track, room: 'rtc.Room | None') -> None: ...\n",
+        "import livekit\nprint(livekit)\n",
         "from antiphon import Agent, AgentSession\ns = AgentSession(llm='a/b')\n",
         "import os\nprint('livekit')\n",
         "",
@@ -498,6 +498,63 @@ def test_what_is_left_stays_as_it_is() -> None:
 )
 def test_what_is_not_livekit_agents_is_not_touched(source: str) -> None:
     assert text(source) == source
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import livekit.rtc\nroom = livekit.rtc.Room()\n", [(2, "livekit.rtc.Room")]),
+        (
+            "from livekit import api, rtc\nx: rtc.Room = rtc.Room(), api.AccessToken()\n",
+            [(2, "livekit.api.AccessToken"), (2, "livekit.rtc.Room")],
+        ),
+        ("from livekit.rtc import *\nRoom()\n", [(1, "from livekit.rtc import *")]),
+    ],
+)
+def test_what_needs_a_server_or_its_room_is_left(source: str, found: list[tuple[int, str]]) -> None:
+    assert left(source) == found
+    assert migrated(source).text == source
+
+
+HANG_UP = """\
+from livekit import api
+from livekit.agents import JobContext, RunContext, function_tool, get_job_context
+
+@function_tool
+async def hang_up(ctx: RunContext):
+    job = get_job_context()
+    {}
+"""
+DELETES = "await job.api.room.delete_room(api.DeleteRoomRequest(room=job.room.name))"
+
+
+@pytest.mark.parametrize("job", ["job", "get_job_context()"])
+def test_deleting_the_jobs_own_room_is_the_end_of_the_job(job: str) -> None:
+    shown = text(HANG_UP.format(DELETES.replace("job.", f"{job}.")))
+    assert shown.endswith(f"\n    {job}.shutdown()\n")
+    assert "livekit" not in shown
+    note = migrated(HANG_UP.format(DELETES)).findings[-1]
+    assert (note.line, note.what, note.left) == (7, "DeleteRoomRequest", False)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        DELETES.replace("job.room.name", '"another"'),
+        f"done = {DELETES}",
+        DELETES.replace("delete_room", "update_room"),
+    ],
+)
+def test_other_requests_to_the_server_are_left(statement: str) -> None:
+    result = migrated(HANG_UP.format(statement))
+    assert statement in result.text
+    text = (
+        "it needs a server; to end the call: `session.shutdown()`, or the tool set `EndCallTool()`"
+    )
+    assert [(f.line, f.what, f.instead) for f in result.findings if f.left] == [
+        (7, "JobContext.api", text),
+        (7, "livekit.api.DeleteRoomRequest", text),
+    ]
 
 
 def test_names_of_others_that_are_spelled_the_same_are_not_touched() -> None:

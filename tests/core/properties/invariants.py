@@ -7,6 +7,7 @@ what the LLM was shown, what was pushed to the transport and what the caller hea
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -60,6 +61,19 @@ def every_call_has_one_output(record: Record) -> Iterator[str]:
         for call_id in given:
             if call_id not in shown:
                 yield f"request {number + 1} was shown an output of {call_id} without its call"
+
+
+def tools_run_for_their_calls(record: Record) -> Iterator[str]:
+    """A tool is run once for a call that is in the history, and for no other."""
+    called = Counter(
+        json.loads(item.arguments).get("number")
+        for item in record.history
+        if isinstance(item, FunctionCall) and item.arguments.startswith('{"number": ')
+        if item.arguments[11:-1].isdigit()
+    )
+    for number, times in Counter(record.ran).items():
+        if times > called[number]:
+            yield f"work {number} ran {times} times and was called {called[number]} times"
 
 
 def history_is_told(record: Record) -> Iterator[str]:
@@ -276,6 +290,7 @@ RULES = (
     no_turn_is_answered_twice,
     every_reply_says_something_or_why_not,
     every_call_has_one_output,
+    tools_run_for_their_calls,
     history_is_told,
     one_speaker_at_a_time,
     heard_text_is_what_was_played,

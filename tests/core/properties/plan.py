@@ -296,6 +296,8 @@ class World(_Brief):
     min_words: int = 0
     resume: bool = True
     interruptions: bool = True
+    preemptive: bool = False
+    """`preemptive_generation`, with an STT that announces likely ends of turns."""
     max_tool_steps: int = 3
 
 

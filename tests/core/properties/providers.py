@@ -120,6 +120,7 @@ class PlannedSTT(ScriptedSTT):
             partials=world.partials,
             words=world.stt_words,
             end_of_turn=world.detection in ("stt", "stt only"),
+            eager=world.preemptive and world.detection in ("stt", "stt only"),
             fail_at=_fails(troubles),
         )
         self._stage = stage

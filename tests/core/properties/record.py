@@ -95,6 +95,8 @@ class Record:
     heard: list[str] = field(default_factory=list)
     """The words that the caller heard whole, in order."""
     moves: int = 0
+    ran: list[int] = field(default_factory=list)
+    """The numbers of the works that tools have begun."""
 
     def of(self, name: str) -> list[tuple[float, Any]]:
         """The events of one name."""

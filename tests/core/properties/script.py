@@ -67,10 +67,12 @@ class Script:
 
         async def work(number: int, ctx: RunContext) -> Any:
             """Works."""
+            self._stage.record.ran.append(number)
             return await self._work(self._works[number])
 
         def sync(number: int) -> Any:
             """Works in a thread."""
+            self._stage.record.ran.append(number)
             todo = self._works[number]
             for deed in todo.deeds:
                 if isinstance(deed, Say | Ask | Move | Stop):

@@ -197,6 +197,7 @@ class Stage:
             **slots,
             turn_handling={
                 "turn_detection": "manual" if world.detection == "manual" else None,
+                "preemptive_generation": world.preemptive,
                 "interruption": {
                     "enabled": world.interruptions,
                     "min_words": world.min_words,

@@ -183,6 +183,7 @@ worlds = st.builds(
     min_words=st.sampled_from([0, 0, 2]),
     resume=st.sampled_from([True, True, False]),
     interruptions=_rarely(st.just(False), True),
+    preemptive=_rarely(st.just(True), False, one_in=4),
     max_tool_steps=st.sampled_from([3, 1, 0]),
 )
 

@@ -10,6 +10,7 @@ from .plan import (
     Aclose,
     Answer,
     Ask,
+    Await,
     Commit,
     Ear,
     Errand,
@@ -251,6 +252,43 @@ FOUND = {
             (7.0, Move()),
             (7.0, Speak(words=1)),
             (15.0, Say(words=3)),
+        ),
+    ),
+    "a tool may not await the reply whose hook awaits the reply that called it": Plan(
+        world=World(first_byte=0.0, first_token=0.0, total=0.0),
+        people=(Person(turn=(Ask(wait=True, tools=True),)),),
+        actions=((8.0, Type()),),
+        answers=(Answer(words=1, work=(Work(deeds=(Await(back=2),)),)),),
+    ),
+    "nor may a hook await a reply whose hook awaits, over others, its own": Plan(
+        people=(Person(turn=(Ask(wait=True, user_input=True), Await(back=2))),),
+        actions=((8.0, Type()),),
+    ),
+    "no endpoint cuts the words that go on after a commit": Plan(
+        world=World(stt_latency=0.0, first_byte=0.0, first_token=0.0, total=0.0),
+        actions=(
+            (2.2, Mumble(seconds=1.5)),
+            (3.0, Speak(words=2)),
+            (4.0, Commit()),
+            (4.0, Mumble(seconds=1.5)),
+            (6.0, Speak(words=2)),
+        ),
+    ),
+    "the end of a turn that the stt announces is the end of the user's speech": Plan(
+        world=World(detection="stt only", stt_latency=0.0),
+        actions=(
+            (0.5, Mumble(seconds=1.5)),
+            (1.0, Mumble()),
+            (2.0, Speak(pace=0.15)),
+            (3.4, Mumble(seconds=1.0)),
+        ),
+    ),
+    "a reply that waits is not lost to a sound without words": Plan(
+        world=World(first_byte=0.0, first_token=0.0, total=0.0, resume=False),
+        actions=(
+            (3.34, Type()),
+            (4.0, Ask(user_input=True)),
+            (4.0, Mumble(seconds=1.0)),
         ),
     ),
 }

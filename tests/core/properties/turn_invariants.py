@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from antiphon.chat import AgentHandoff, ChatMessage, FunctionCall
 
-from .record import Record, Said
+from .record import Record, Request, Said
 
 ANSWER_BOUND = 45.0
 """Seconds within which a turn has its reply, or is known to get none: three tries of a stalled LLM
@@ -66,8 +66,10 @@ def turns_are_heard_by_the_one_who_answers(record: Record) -> Iterator[str]:
         if record.closing_at <= at + ANSWER_BOUND:
             if record.quiet is None:
                 continue
+        # An answer that was begun before the turn had ended was shown its words, all the same.
         asked = any(
-            request.at >= at - 1e-6 and any(item.id == message.id for item in request.items)
+            (record.plan.world.preemptive or request.at >= at - 1e-6)
+            and _shown(request, message.text_content)
             for request in record.requests
         )
         told = any(
@@ -78,6 +80,10 @@ def turns_are_heard_by_the_one_who_answers(record: Record) -> Iterator[str]:
         )
         if not asked and not told and not never_ending(record) and not _gave_way(record, at):
             yield f"nobody was asked to answer {message.text_content!r} of {at:.2f}"
+
+
+def _shown(request: Request, text: str) -> bool:
+    return any(isinstance(i, ChatMessage) and i.text_content == text for i in request.items)
 
 
 def no_turn_is_answered_twice(record: Record) -> Iterator[str]:

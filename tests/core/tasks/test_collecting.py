@@ -130,7 +130,7 @@ CASES = [
 def script(noun: str, wrong: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     return {
         **BASE,
-        "noted: ": "Is that right?",
+        '"noted": ': "Is that right?",
         "wrong": Call(f"update_{noun}", **wrong),
         "right": Call(f"update_{noun}", **right),
         "yes": Call(f"confirm_{noun}"),
@@ -154,8 +154,8 @@ class TestEachTask:
             assert t.history[-1] == f"{t.agent}: Say it again?"
             await t.hear("it is right")
             assert t.of("output")[-1] == (
-                f"output update_{noun}: noted: {shown}. Not confirmed yet: read it back and ask "
-                "whether it is right, then wait for the answer"
+                f'output update_{noun}: {{"noted": "{shown}", "next": "it is not confirmed: read '
+                'it back, ask whether it is right, and wait for the answer"}'
             )
             assert t.history[-1] == f"{t.agent}: Is that right?"
             await t.hear("yes")
@@ -226,7 +226,7 @@ async def test_nothing_is_confirmed_before_it_was_noted() -> None:
 async def test_a_model_cannot_confirm_what_the_caller_has_not_heard() -> None:
     replies = {
         **BASE,
-        "noted: ": Call("confirm_email"),
+        '"noted": ': Call("confirm_email"),
         "not heard it yet": "Is that right?",
         "it is": Call("update_email", email="ada@example.com"),
         "at once": [Call("update_email", email="a@example.com"), Call("confirm_email")],

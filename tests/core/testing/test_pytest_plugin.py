@@ -145,6 +145,50 @@ def test_what_a_test_leaves_behind_fails_it(tmp_path):
     assert error.endswith("ZeroDivisionError('division by zero')")
     assert 'assert "this" == "that"' in done.stdout
     assert "out of time: the limit of 5 s of virtual time is reached" in done.stdout
+    assert (
+        "'test_unmarked' is an async test without a marker, so nothing has run it; mark it "
+        "@pytest.mark.virtual_time (a conversation with scripted models) or "
+        "@pytest.mark.real_time, or all of a file: pytestmark = pytest.mark.virtual_time"
+    ) in lines
+    assert "natively supported" not in done.stdout
+
+
+OTHER = """
+import asyncio, inspect
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    if inspect.iscoroutinefunction(pyfuncitem.obj):
+        asyncio.run(pyfuncitem.obj())
+        return True
+"""
+
+
+def test_an_async_test_that_another_plugin_runs_needs_no_marker(tmp_path):
+    (tmp_path / "conftest.py").write_text(OTHER, encoding="utf-8")
+    (tmp_path / "test_other.py").write_text(
+        "import pytest\n"
+        "async def test_passes():\n    pass\n"
+        "async def test_fails():\n    pytest.fail('async def function, it says')\n"
+        "def test_plain():\n    pytest.fail('async def function, it says')\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "test_other.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    outcomes = re.findall(r"^(PASSED|FAILED) test_other.py::(\w+)", done.stdout, re.M)
+    assert sorted(outcomes) == [
+        ("FAILED", "test_fails"),
+        ("FAILED", "test_plain"),
+        ("PASSED", "test_passes"),
+    ]
+    assert done.stdout.count("Failed: async def function, it says") >= 2
+    assert "without a marker" not in done.stdout
 
 
 def test_loading_the_plugin_loads_neither_asyncio_nor_the_rest_of_the_testing_tools():

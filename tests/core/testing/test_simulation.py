@@ -484,7 +484,7 @@ def test_errors_are_found_unless_they_are_expected(call):
     broken = call('[[reply]]\nto = "x"\nsay = "Yes."\n[[step]]\nsay = "hello"\n')
     assert broken.failures == [
         "the agent did not answer step 1 (say 'hello') within 15 s",
-        "there were 1 error: llm: the scenario has no [[reply]] to 'hello' (tools: be_quiet, end, "
+        "there was 1 error: llm: the scenario has no [[reply]] to 'hello' (tools: be_quiet, end, "
         "to_billing); add one, or one without `to`",
     ]
 

@@ -67,7 +67,7 @@ def sources(path: Path) -> list[Path]:
     """The Python files that a path means: itself, or all below it but those of environments.
 
     Raises `ConfigurationError` when there is no such file or folder, and for a file of another
-    kind.
+    kind or one that is too long; in a folder such are passed over.
     """
     if path.is_dir():
         return list(_below(path))
@@ -78,6 +78,11 @@ def sources(path: Path) -> list[Path]:
     if path.suffix not in (".py", ".pyi"):
         raise ConfigurationError(
             f"{str(path)!r} is not a Python file; give one that ends in .py, or a folder"
+        )
+    if path.stat().st_size > _LIMIT:
+        raise ConfigurationError(
+            f"{str(path)!r} is longer than {_LIMIT // 1_000_000} MB; split it, or rewrite what "
+            "generates it"
         )
     return [path]
 

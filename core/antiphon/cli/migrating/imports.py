@@ -162,7 +162,7 @@ class _Imports(cst.CSTTransformer):
     ) -> cst.BaseSmallStatement | None:
         """What is left of an import statement: the node itself when nothing has changed."""
         if isinstance(node, cst.ImportFrom) and isinstance(node.names, cst.ImportStar):
-            if node.module is not None and is_agents(dotted_text(node.module)):
+            if node.module is not None:
                 self._findings.left(
                     self._reading.line(node), f"from {dotted_text(node.module)} import *", _STAR
                 )

@@ -143,7 +143,7 @@ class Reading:
         while isinstance(root, cst.Attribute):
             root = root.value
         whole = isinstance(by.node, cst.Import) and "." in by.name
-        dotted = LIVEKIT if whole or by.name == LIVEKIT else base
+        dotted = base.partition(".")[0] if whole or by.name == LIVEKIT else base
         current: cst.CSTNode | None = root
         while current is not None:
             self.names[current] = dotted

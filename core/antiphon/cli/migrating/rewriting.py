@@ -11,6 +11,7 @@ import libcst as cst
 from .calls import Calls
 from .events import CLOSE_REASONS, EVENTS
 from .findings import Finding, Findings
+from .hanging_up import NOTE, hang_ups, shut_down
 from .imports import rewrite_imports
 from .models import is_model
 from .needs import Needs
@@ -51,6 +52,7 @@ class _Rewriter(cst.CSTTransformer):
         self.needs = Needs(reading.taken)
         self.program = find_program(reading, findings)
         self.calls = Calls(reading, findings, self.needs, self.program)
+        self._hang_ups = hang_ups(reading)
         self._noted: set[str] = set()
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
@@ -136,11 +138,13 @@ class _Rewriter(cst.CSTTransformer):
 
     def _foreign(self, node: cst.CSTNode, dotted: str) -> None:
         """A name of `livekit` itself: what only annotates runs wherever the package is."""
-        above = list(self.reading.above(node))
-        if dotted == LIVEKIT or any(isinstance(up, cst.Annotation) for up in above):
-            return
-        if not any(up in self.calls.hang_ups for up in above):
+        annotates = any(isinstance(up, cst.Annotation) for up in self.reading.above(node))
+        if dotted != LIVEKIT and not annotates and not self._hangs_up(node):
             self.findings.left(self.reading.line(node), dotted, foreign_text(dotted))
+
+    def _hangs_up(self, node: cst.CSTNode) -> bool:
+        """Whether a node is a part of what becomes `job.shutdown()`."""
+        return any(up in self._hang_ups for up in self.reading.above(node))
 
     def _by_hand(self, node: cst.CSTNode, row: Row, above: cst.CSTNode | None) -> None:
         """A name that is no name here: what calls make of it is seen by `Calls`."""
@@ -167,6 +171,8 @@ class _Rewriter(cst.CSTTransformer):
         if row is None:
             return updated
         if row.old == "JobContext.proc" and self._is_prewarmed(node):
+            return updated
+        if row.old == "JobContext.api" and self._hangs_up(node):
             return updated
         if row.fate == "renamed":
             self.findings.note(self.reading.line(node), row.old, row.text)
@@ -203,6 +209,12 @@ class _Rewriter(cst.CSTTransformer):
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         self._event_name(original_node)
         return self.calls.rewritten(original_node, updated_node)
+
+    def leave_Await(self, original_node: cst.Await, updated_node: cst.Await) -> cst.BaseExpression:
+        if original_node in self._hang_ups:
+            self.findings.note(self.reading.line(original_node), "DeleteRoomRequest", NOTE)
+            return shut_down(updated_node)
+        return updated_node
 
     def _event_name(self, node: cst.Call) -> None:
         if not isinstance(node.func, cst.Attribute) or not node.args:

@@ -141,11 +141,11 @@ def latency_of(done: Done, record: Record) -> float | None:
 def _errors(expect: Expected, record: Record) -> Iterator[str]:
     lasting = [failed.text for failed in record.failed if not failed.recoverable]
     if len(lasting) > expect.errors:
-        yield f"there were {_count(len(lasting), 'error')}: {'; '.join(lasting)}"
+        yield f"there {_were(len(lasting), 'error')}: {'; '.join(lasting)}"
     recovered = [failed.text for failed in record.failed if failed.recoverable]
     if expect.recovered is not None and len(recovered) > expect.recovered:
         yield (
-            f"there were {_count(len(recovered), 'error')} that core recovered from, more than "
+            f"there {_were(len(recovered), 'error')} that core recovered from, more than "
             f"{expect.recovered}: {'; '.join(recovered)}"
         )
 
@@ -186,5 +186,5 @@ def _times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _were(number: int, noun: str) -> str:
+    return f"was 1 {noun}" if number == 1 else f"were {number} {noun}s"
