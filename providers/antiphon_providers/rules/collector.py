@@ -19,9 +19,7 @@ READ_BACK = Template("I have {output.noted}. Is that right?")
 
 _YES_WORDS = f"{YES} confirm confirmed perfect fine good great".replace("|", " ").split()
 _AGREEING = frozenset(_YES_WORDS) - {"course", "is", "of", "that"}
-_AROUND = frozenset(
-    "all course is it of please so thank thanks that the this uh um well you".split()
-)
+_AROUND = frozenset("all course is it of please so thank thanks that the this you".split())
 _REFUSING = frozenset({*NO.replace("not really|not at all|", "").split("|"), "incorrect", "not"})
 _FILLERS = frozenset("ah er hm hmm mm so uh um well".split())
 _REFUSALS = tuple(

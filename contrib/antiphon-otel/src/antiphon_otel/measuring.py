@@ -47,7 +47,7 @@ class Instruments:
         self._latency = seconds("antiphon.turn.latency", "What a caller waits for a reply.")
         self._endpoint = seconds("antiphon.turn.endpoint_wait", "The wait for the endpoint.")
         self._framework = seconds(
-            "antiphon.turn.framework", "CPU of the framework itself, per turn.", _CPU
+            "antiphon.turn.framework", "What the framework itself took, per turn.", _CPU
         )
         self._tokens = meter.create_histogram(
             "gen_ai.client.token.usage",
