@@ -277,8 +277,8 @@ async def test_a_task_awaited_outside_of_a_tool_or_hook_raises() -> None:
     with pytest.raises(RuntimeError) as caught:
         await Name()
     assert str(caught.value) == (
-        "the task 'name' was awaited outside of any tool or hook; await it in a tool, `on_enter` or "
-        "`on_exit`"
+        "the task 'name' was awaited outside of any tool or hook; await it in a tool, "
+        "`on_enter` or `on_exit`"
     )
 
 

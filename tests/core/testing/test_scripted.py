@@ -348,9 +348,7 @@ async def test_llm_answers_word_by_word_over_its_latency():
     assert await llm.complete("anything") == "Bye."
     with pytest.raises(ProviderRejected) as caught:
         await llm.complete("more")
-    assert str(caught.value) == (
-        "the script has 2 replies and this is call 3, for 'more'; add one"
-    )
+    assert str(caught.value) == ("the script has 2 replies and this is call 3, for 'more'; add one")
 
 
 async def test_llm_calls_tools_within_a_reply():
