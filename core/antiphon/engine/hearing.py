@@ -235,7 +235,7 @@ class Hearing:
         self.ear = None
         if old is not None:
             self._close_ear(old)
-            self._c.post(self._c.turns.stt_left)
+            self._c.turns.stt_left()
         if slot is None:
             return
         ear = Ear(agent, slot, self._vocabulary(agent, slot))

@@ -241,8 +241,7 @@ class Turns:
     def _words_follow(self) -> None:
         """Words of a voice that goes on after a commit by hand: the user speaks on."""
         if self._goes_on and not self.committing:
-            self._goes_on = False
-            self.voice = Voice.SPEAKING
+            self._goes_on, self.voice = False, Voice.SPEAKING
             self.began = self._loop.time()
             self._endpoint.forget()
             self._deadline.cancel()
@@ -270,7 +269,8 @@ class Turns:
 
     def stt_left(self) -> None:
         """Another STT listens from now on, or none: it will not end the turn in progress."""
-        self._endpoint.stt_left()
+        self._words.stt_failed()
+        self._c.post(self._endpoint.stt_left)
 
     def rules_changed(self) -> None:
         """Another agent is active, or its settings: its way to end turns holds for this one too."""
