@@ -21,6 +21,7 @@ _YES_WORDS = f"{YES} confirm confirmed perfect fine good great".replace("|", " "
 _AGREEING = frozenset(_YES_WORDS) - {"course", "is", "of", "that"}
 _AROUND = frozenset("all course is it of please so thank thanks that the this you".split())
 _REFUSING = frozenset({*NO.replace("not really|not at all|", "").split("|"), "incorrect", "not"})
+_ARTICLES = frozenset("a an another down me my new one".split())
 _FILLERS = frozenset("ah er hm hmm mm so uh um well".split())
 _REFUSALS = tuple(
     map(
@@ -80,6 +81,11 @@ class Collector:
             return False
         words = set(normalise(last)[0])
         return bool(words & self.topic) or not (first or words & {"help", "do", "how"})
+
+    def only_named_in(self, said: Utterance) -> bool:
+        """Whether the words call for the tool, and hold nothing that could be its value."""
+        spare = self.topic | _AROUND | _FILLERS | _ARTICLES
+        return len(said.words) > 1 and set(said.words) <= spare
 
     def act(self, said: Utterance, *, noted: bool) -> tuple[Act, Utterance] | None:
         """What the words do, and those of them that can be the value; None: nothing of that kind.

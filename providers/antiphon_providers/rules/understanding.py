@@ -128,6 +128,8 @@ class Script:
         other = self._by_keywords(scan.said)
         if other is not None and other is not collector.form:
             return Meaning("form", started=(other,))
+        if other is not None and not situation.noted and collector.only_named_in(scan.said):
+            return Meaning("form", started=(other,))  # "write a note": which, is still to be said
         question = asked[1] if asked is not None else collector.form.questions[0]
         if question.kind.name == "text" and text.rstrip().endswith("?"):
             return Meaning(scan.within or "fallback")
